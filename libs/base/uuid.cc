@@ -1,0 +1,62 @@
+#include "base/uuid.h"
+
+#include <openssl/sha.h>
+
+#include <algorithm>
+
+namespace god33 {
+namespace {
+
+constexpr char kHex[] = "0123456789abcdef";
+
+int HexValue(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+}  // namespace
+
+const Uuid kNamespaceOid = *Uuid::Parse("6ba7b812-9dad-11d1-80b4-00c04fd430c8");
+
+std::optional<Uuid> Uuid::Parse(std::string_view text) {
+  const bool hyphens = text.size() == 36;
+  if (!hyphens && text.size() != 32) return std::nullopt;
+  Uuid id;
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < 16; ++i) {
+    if (hyphens && (i == 4 || i == 6 || i == 8 || i == 10) && text[at++] != '-') return std::nullopt;
+    const int high = HexValue(text[at]);
+    const int low = HexValue(text[at + 1]);
+    if (high < 0 || low < 0) return std::nullopt;
+    id.bytes[i] = static_cast<std::uint8_t>(high << 4 | low);
+    at += 2;
+  }
+  return id;
+}
+
+Uuid Uuid::NameBased(const Uuid& space, std::string_view name) {
+  std::string input(space.View());
+  input.append(name);
+  std::array<unsigned char, SHA_DIGEST_LENGTH> digest;
+  SHA1(reinterpret_cast<const unsigned char*>(input.data()), input.size(), digest.data());
+  Uuid id;
+  std::copy_n(digest.begin(), 16, id.bytes.begin());
+  id.bytes[6] = static_cast<std::uint8_t>((id.bytes[6] & 0x0f) | 0x50);
+  id.bytes[8] = static_cast<std::uint8_t>((id.bytes[8] & 0x3f) | 0x80);
+  return id;
+}
+
+std::string Uuid::ToString() const {
+  std::string text(36, '-');
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < 16; ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) ++at;
+    text[at++] = kHex[bytes[i] >> 4];
+    text[at++] = kHex[bytes[i] & 0xf];
+  }
+  return text;
+}
+
+}  // namespace god33

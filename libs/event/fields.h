@@ -1,0 +1,54 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "json/value.h"
+
+namespace god33::event {
+
+// The members of a JSON object, taken one by one; what is left over at the end has no place of its own.
+// null counts as absent, and of duplicates the last counts.
+class Fields {
+ public:
+  explicit Fields(const json::Value& object);
+
+  // The member's value, which counts as used from now on.
+  std::optional<json::Value> Take(std::string_view key);
+
+  // The same, if it is a string; a value of another kind stays in the rest.
+  std::optional<std::string> TakeString(std::string_view key);
+
+  // The member's value without using it.
+  std::optional<json::Value> Peek(std::string_view key) const;
+
+  bool Has(std::string_view key) const { return Peek(key).has_value(); }
+
+  // Members that nobody took, in their order.
+  std::vector<json::Member> Rest() const;
+
+ private:
+  struct Entry {
+    json::Member member;
+    bool taken = false;
+  };
+  const Entry* Find(std::string_view key) const;
+
+  std::vector<Entry> entries_;
+  absl::flat_hash_map<std::string, std::size_t> index_;  // by unescaped key
+};
+
+// A member to be: the key without escapes, the value as JSON text.
+struct NewMember {
+  std::string key;
+  std::string json;
+};
+
+// Adds members to a JSON object, as text. `meta` may be empty (none) or any JSON value; one that is no
+// object is kept as the member "meta". A key that is there already stays, the new one gets a '_' behind.
+void AddToMeta(std::string& meta, const std::vector<NewMember>& members);
+
+}  // namespace god33::event

@@ -1,0 +1,323 @@
+#include "event/read.h"
+
+#include <openssl/sha.h>
+
+#include <array>
+#include <charconv>
+#include <string>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/escaping.h"
+#include "base/error.h"
+#include "base/strings.h"
+#include "base/timestamp.h"
+#include "event/check.h"
+#include "event/fields.h"
+#include "event/parts.h"
+#include "event/proto.h"
+#include "god33/event/v1/envelope.pb.h"
+#include "json/value.h"
+#include "json/write.h"
+
+namespace god33::event {
+namespace {
+
+absl::Status Unreadable(std::string_view message) {
+  return MakeError(absl::StatusCode::kInvalidArgument, "unreadable", message);
+}
+
+std::string Quote(std::string_view text) {
+  std::string quoted;
+  json::AppendString(quoted, text);
+  return quoted;
+}
+
+std::string Sha256Hex(std::string_view text) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> hash;
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), hash.data());
+  return absl::BytesToHexString({reinterpret_cast<const char*>(hash.data()), hash.size()});
+}
+
+// Reads one JSON object of whichever shape. `space_` is the source's own name, in which ids that are no
+// UUIDs are told apart.
+class JsonReader {
+ public:
+  JsonReader(const Message& message, const json::Value& root) : message_(message), fields_(root) {}
+
+  absl::StatusOr<Envelope> Read() {
+    if (fields_.Has("specversion")) {
+      if (absl::Status status = ReadCloudEvent(); !status.ok()) return status;
+    } else if (fields_.Has("hook_type") && !fields_.Has("payload")) {
+      if (absl::Status status = ReadHookd(); !status.ok()) return status;
+    } else if (fields_.Has("id") && (fields_.Has("ts") || fields_.Has("data"))) {
+      if (absl::Status status = ReadLegacy(); !status.ok()) return status;
+    } else {
+      if (absl::Status status = ReadCanonical(); !status.ok()) return status;
+    }
+    for (const json::Member& member : fields_.Rest()) Keep(member.key(), member.value.text());
+    AddToMeta(envelope_.source.meta, kept_);
+    if (absl::Status status = CheckEnvelope(envelope_); !status.ok()) return status;
+    return std::move(envelope_);
+  }
+
+ private:
+  // {event_id, event_type, timestamp, version, source, correlation_ids, agent_context, payload}, and
+  // zellij-driver's {event_type, timestamp, payload, metadata{source, version, correlation_id, session}}.
+  absl::Status ReadCanonical() {
+    TakeType("event_type");
+    if (absl::Status status = TakeTime("timestamp"); !status.ok()) return status;
+    if (absl::Status status = TakeVersion(); !status.ok()) return status;
+    TakeSource();
+    TakeMetadata();
+    if (absl::Status status = TakeId("event_id"); !status.ok()) return status;
+    TakeParents({"correlation_ids", "correlation_id", "causation_id"});
+    if (const auto context = fields_.Peek("agent_context"); context && context->is_object()) {
+      fields_.Take("agent_context");
+      envelope_.agent_context = ReadContext(*context);
+      if (*envelope_.agent_context == AgentContext()) envelope_.agent_context.reset();
+    }
+    return TakePayload("payload", Payload::kRequired);
+  }
+
+  // {id, ts, event_type, source, data, target?, correlation_id?, session_id?}
+  absl::Status ReadLegacy() {
+    TakeType("event_type");
+    if (absl::Status status = TakeTime("ts"); !status.ok()) return status;
+    TakeSource();
+    if (absl::Status status = TakeId("id"); !status.ok()) return status;
+    TakeParents({"correlation_id", "causation_id"});
+    return TakePayload("data", Payload::kOptional);
+  }
+
+  // Everything but the envelope's own fields is the payload.
+  absl::Status ReadHookd() {
+    envelope_.source = {.host = "unknown", .type = "hook", .app = "hookd"};
+    space_ = "hookd";
+    TakeType("event_type");
+    if (absl::Status status = TakeTime("timestamp"); !status.ok()) return status;
+    if (absl::Status status = TakeId("event_id"); !status.ok()) return status;
+    TakeParents({"correlation_id", "causation_id"});
+    json::Writer writer(envelope_.payload);
+    writer.BeginObject();
+    for (const json::Member& member : fields_.Rest()) {
+      fields_.Take(member.key());
+      writer.Key(member.key());
+      writer.Raw(member.value.text());
+    }
+    writer.EndObject();
+    return absl::OkStatus();
+  }
+
+  // CloudEvents 1.0, structured mode, with the extensions correlationid and causationid.
+  absl::Status ReadCloudEvent() {
+    fields_.Take("specversion");
+    TakeType("type");
+    space_ = fields_.TakeString("source").value_or("");
+    envelope_.source = {.host = "unknown", .type = "service", .app = space_};
+    if (fields_.Has("time")) {
+      if (absl::Status status = TakeTime("time"); !status.ok()) return status;
+    } else if (message_.timestamp) {
+      envelope_.time = *message_.timestamp;
+    } else {
+      envelope_.time = message_.received_at;
+      envelope_.time_given = false;
+    }
+    if (absl::Status status = TakeId("id"); !status.ok()) return status;
+    TakeParents({"correlationid", "causationid"});
+    return TakePayload("data", Payload::kOptional);
+  }
+
+  void TakeType(std::string_view key) { envelope_.type = fields_.TakeString(key).value_or(""); }
+
+  absl::Status TakeTime(std::string_view key) {
+    const auto value = fields_.Take(key);
+    if (!value) return InvalidEnvelope(key, "expected an RFC 3339 time, got none");
+    if (key == "ts" && value->kind() == json::Kind::kNumber) return TakeUnixTime(*value);
+    if (!value->is_string()) {
+      return InvalidEnvelope(
+          key, StrCat("expected an RFC 3339 time, got ", json::Describe(value->kind())));
+    }
+    const auto time = ParseTimestamp(value->ToString());
+    if (!time.ok()) return InvalidEnvelope(key, MessageOf(time.status()));
+    envelope_.time = *time;
+    return absl::OkStatus();
+  }
+
+  // Legacy producers also send seconds, or milliseconds, since 1970.
+  absl::Status TakeUnixTime(const json::Value& value) {
+    constexpr double kMostSeconds = 253402300799;  // the end of the year 9999
+    constexpr double kLeastMillis = 1e11;          // as seconds this would be the year 5138
+    double number = 0;
+    std::from_chars(value.text().data(), value.text().data() + value.text().size(), number);
+    if (number >= kLeastMillis) number /= 1000;
+    if (!(number >= 0 && number <= kMostSeconds)) {
+      return InvalidEnvelope("ts", "expected an RFC 3339 time or seconds since 1970");
+    }
+    envelope_.time = absl::FromUnixMicros(static_cast<std::int64_t>(number * 1e6));
+    return absl::OkStatus();
+  }
+
+  absl::Status TakeVersion() {
+    const auto version = fields_.Take("version");
+    if (!version) return absl::OkStatus();
+    if (version->is_string()) {
+      envelope_.version = version->ToString();
+    } else if (version->kind() == json::Kind::kNumber) {
+      envelope_.version = version->text();
+    } else {
+      return InvalidEnvelope(
+          "version", StrCat("expected a string, got ", json::Describe(version->kind())));
+    }
+    return absl::OkStatus();
+  }
+
+  void TakeSource() {
+    envelope_.source = {.host = "unknown", .type = "manual"};
+    const auto source = fields_.Peek("source");
+    if (!source) return;
+    if (source->is_object()) {
+      fields_.Take("source");
+      envelope_.source = ReadSource(*source);
+      source_is_object_ = true;
+      space_ = envelope_.source.app.value_or(envelope_.source.host);
+    } else if (source->is_string()) {
+      fields_.Take("source");
+      space_ = source->ToString();
+      envelope_.source = ReadTextSource(space_);
+    }
+  }
+
+  void TakeMetadata() {
+    const auto metadata = fields_.Peek("metadata");
+    if (!metadata || !metadata->is_object()) return;
+    fields_.Take("metadata");
+    Fields inner(*metadata);
+    if (!source_is_object_ && space_.empty()) {
+      space_ = inner.TakeString("source").value_or("");
+      if (!space_.empty()) envelope_.source = ReadTextSource(space_);
+    }
+    if (const auto parent = inner.TakeString("correlation_id")) AddParent(*parent);
+    for (const json::Member& member : inner.Rest()) Keep(member.key(), member.value.text());
+  }
+
+  absl::Status TakeId(std::string_view key) {
+    const auto value = fields_.Take(key);
+    if (!value) {
+      const auto message_id = Uuid::Parse(message_.message_id);
+      envelope_.id = message_id
+                         ? *message_id
+                         : Uuid::NameBased(kNamespaceOid, StrCat("bloodbank:", envelope_.type, ":",
+                                                                 Sha256Hex(message_.body)));
+      return absl::OkStatus();
+    }
+    const std::string text = value->is_string() ? value->ToString() : std::string(value->text());
+    if (const auto id = Uuid::Parse(text)) {
+      envelope_.id = *id;
+      return absl::OkStatus();
+    }
+    if (source_is_object_ || space_.empty()) {
+      return InvalidEnvelope(key, StrCat("expected a UUID, got ", Quote(text.substr(0, 80))));
+    }
+    envelope_.id = Derived(text);
+    Keep("original_id", value->text());
+    return absl::OkStatus();
+  }
+
+  // An id of the producer's own, in the space of its source.
+  Uuid Derived(std::string_view id) const {
+    return Uuid::NameBased(kNamespaceOid, StrCat("bloodbank:", space_, ":", id));
+  }
+
+  void TakeParents(std::initializer_list<std::string_view> keys) {
+    for (const std::string_view key : keys) {
+      const auto value = fields_.Take(key);
+      if (!value) continue;
+      if (value->kind() == json::Kind::kArray) {
+        for (const json::Value element : value->elements()) AddParent(element);
+      } else {
+        AddParent(*value);
+      }
+    }
+    if (!originals_.empty()) {
+      std::string list;
+      json::Writer writer(list);
+      writer.BeginArray();
+      for (const std::string& original : originals_) writer.Raw(original);
+      writer.EndArray();
+      Keep("original_correlation_ids", list);
+    }
+  }
+
+  void AddParent(const json::Value& value) {
+    if (value.is_null()) return;
+    AddParent(value.is_string() ? value.ToString() : std::string(value.text()));
+  }
+
+  void AddParent(const std::string& text) {
+    if (text.empty()) return;
+    std::optional<Uuid> parent = Uuid::Parse(text);
+    if (!parent) {
+      parent = Derived(text);
+      originals_.push_back(Quote(text));
+    }
+    if (*parent != envelope_.id && seen_.insert(*parent).second) envelope_.parents.push_back(*parent);
+  }
+
+  enum class Payload { kRequired, kOptional };
+
+  absl::Status TakePayload(std::string_view key, Payload need) {
+    const auto payload = fields_.Take(key);
+    if (payload && payload->is_object()) {
+      envelope_.payload = payload->text();
+    } else if (!payload && need == Payload::kOptional) {
+      envelope_.payload = "{}";
+    } else {
+      return InvalidEnvelope(key, StrCat("expected an object, got ",
+                                         payload ? json::Describe(payload->kind()) : "none"));
+    }
+    return absl::OkStatus();
+  }
+
+  void Keep(std::string_view key, std::string_view json) {
+    kept_.push_back({std::string(key), std::string(json)});
+  }
+
+  const Message& message_;
+  Fields fields_;
+  Envelope envelope_;
+  bool source_is_object_ = false;
+  std::string space_;
+  std::vector<std::string> originals_;  // parents that are no UUIDs, as JSON
+  absl::flat_hash_set<Uuid> seen_;
+  std::vector<NewMember> kept_;
+};
+
+bool IsProtobuf(std::string_view content_type) {
+  const std::string_view type = content_type.substr(0, content_type.find(';'));
+  return type == "application/protobuf" || type == "application/x-protobuf" ||
+         type == "application/vnd.google.protobuf";
+}
+
+absl::StatusOr<Envelope> ReadProtobuf(std::string_view body) {
+  v1::EventEnvelope proto;
+  if (!proto.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
+    return Unreadable("not a god33.event.v1.EventEnvelope");
+  }
+  auto envelope = FromProto(proto);
+  if (envelope.ok()) return envelope;
+  return InvalidEnvelope(FieldOf(envelope.status()), MessageOf(envelope.status()));
+}
+
+}  // namespace
+
+absl::StatusOr<Envelope> ReadMessage(const Message& message) {
+  if (IsProtobuf(message.content_type)) return ReadProtobuf(message.body);
+  const auto root = json::Value::Parse(message.body);
+  if (!root.ok()) return Unreadable(MessageOf(root.status()));
+  if (!root->is_object()) {
+    return Unreadable(StrCat("expected a JSON object, got ", json::Describe(root->kind())));
+  }
+  return JsonReader(message, *root).Read();
+}
+
+}  // namespace god33::event
