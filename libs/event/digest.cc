@@ -1,12 +1,10 @@
 #include "event/digest.h"
 
-#include <openssl/sha.h>
-
 #include <algorithm>
-#include <array>
 #include <string>
 #include <string_view>
 
+#include "base/sha256.h"
 #include "base/strings.h"
 #include "json/canonical.h"
 
@@ -43,8 +41,7 @@ class Normal {
   void Mark(char c) { form_.push_back(c); }
 
   Uuid Digest() const {
-    std::array<unsigned char, SHA256_DIGEST_LENGTH> hash;
-    SHA256(reinterpret_cast<const unsigned char*>(form_.data()), form_.size(), hash.data());
+    const Sha256Digest hash = Sha256(form_);
     Uuid digest;
     std::copy_n(hash.begin(), digest.bytes.size(), digest.bytes.begin());
     return digest;

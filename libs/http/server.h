@@ -21,45 +21,75 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 std::string_view Find(const Headers& headers, std::string_view name);
 
 struct Request {
-  std::string method;  // upper case
+  std::string method;  // upper case, or whatever token the client made up
   std::string path;    // as sent: percent-encoded, without the query
   std::string query;   // as sent: behind the first '?', without it
-  Headers headers;
+  Headers headers;     // without those of a chunked body's trailer
   std::string body;
   std::string peer;  // "address:port"
 };
 
 struct Response {
   int status = 200;
-  Headers headers;  // without Content-Length, Connection and Date, which the server sets
-  std::string body;
+  Headers headers;   // without Content-Length, Connection and Date, which the server sets
+  std::string body;  // left out for HEAD, 204 and 304
 };
 
-// Ends a request; to be called exactly once, from any thread. Dropped without a call, the client gets
-// 500.
-using Responder = absl::AnyInvocable<void(Response) &&>;
+// One request's way back to its client. The server's ones may be used from any thread, also after the
+// server is gone; then nothing happens. Dropped without Send, the client gets 500.
+class Responder {
+ public:
+  virtual ~Responder() = default;
+
+  // Ends the request. At most one call.
+  virtual void Send(Response response) = 0;
+
+  // `callback` runs on a server thread, once, if the client goes away before Send, also if it has
+  // gone already; it must not block. A later call replaces an earlier one's callback.
+  virtual void OnGone(absl::AnyInvocable<void() &&> callback) = 0;
+};
 
 // Called on a server thread, which it must not block: what takes time answers later through the
-// responder.
-using Handler = std::function<void(Request, Responder)>;
+// responder. Must not throw.
+using Handler = std::function<void(Request, std::unique_ptr<Responder>)>;
+
+// Words an answer that the server gives by itself: 400, 408, 413, 417, 431 and 500. Called on a server
+// thread.
+using Refusal = std::function<Response(int status, std::string_view detail)>;
+
+// The detail as text/plain.
+Response PlainRefusal(int status, std::string_view detail);
 
 struct Options {
-  std::string listen = "127.0.0.1:0";             // host:port; port 0: any free one
+  std::string listen = "127.0.0.1:0";  // host:port, [v6]:port or :port; port 0: any free one
   std::size_t threads = 1;
-  std::size_t max_header_bytes = 16 << 10;        // more: 431
-  std::size_t max_body_bytes = 17 << 20;          // more: 413, without reading it
-  std::size_t max_connections = 10'000;           // more: closed at once
-  absl::Duration header_timeout = absl::Seconds(10);  // from the connection's or the keep-alive's first byte
-  absl::Duration body_timeout = absl::Seconds(30);    // more: 408
-  absl::Duration idle_timeout = absl::Seconds(75);    // between requests; then closed
-  absl::Duration write_timeout = absl::Seconds(30);   // a client that reads no answer; then closed
+  std::size_t max_header_bytes = 16 << 10;  // with the request line; more: 431; at most 32,000
+  std::size_t max_body_bytes = 17 << 20;    // more: 413, without reading it
+  std::size_t max_connections = 10'000;     // more: closed at once
+
+  // absl::InfiniteDuration() is allowed for each.
+  absl::Duration header_timeout = absl::Seconds(10);  // from a request's first byte; more: 408
+  absl::Duration body_timeout = absl::Seconds(30);    // from the header's end; more: 408
+  absl::Duration idle_timeout = absl::Seconds(75);    // for a request's first byte; then closed
+  absl::Duration write_timeout = absl::Seconds(30);   // a client that reads nothing; then closed
+
+  // A client that closes its sending side may be gone, or may still wait for its answer: the two look
+  // alike. It counts as gone, for OnGone, after this time. An answer is sent in any case.
+  absl::Duration half_close_grace = absl::Seconds(1);
+
+  Refusal refusal = PlainRefusal;
 };
 
-// An HTTP/1.1 server with keep-alive and pipelining (answers in the order of the requests). Bad syntax
-// is answered with 400 and closed. Thread-safe.
+// An HTTP/1.1 and 1.0 server (RFC 9112) with keep-alive and pipelining: answers go out in the order of
+// the requests. Pipelined requests run side by side while all of them are safe (GET, HEAD, OPTIONS);
+// any other one runs alone. Bad syntax, framing that two servers could read in two ways (more than one
+// Content-Length, Content-Length with Transfer-Encoding, a transfer coding other than chunked) and a
+// missing Host are answered with 400. After each answer of the server's own but 500 the connection is
+// closed. Thread-safe.
 class Server {
  public:
-  // Binds and starts serving. Unavailable when the address is taken.
+  // Binds and starts serving. InvalidArgument when `listen` is not an address or a limit is too high,
+  // Unavailable when the address is taken.
   static absl::StatusOr<std::unique_ptr<Server>> Start(Options options, Handler handler);
 
   // Like Stop(absl::ZeroDuration()).
@@ -69,7 +99,8 @@ class Server {
   std::string address() const;
 
   // Closes the listener and idle connections, lets requests under way finish for at most `drain`, then
-  // closes the rest. Idempotent.
+  // closes the rest (their OnGone callbacks run). When it returns, no handler and no callback is
+  // running. Idempotent. Not to be called on a server thread.
   void Stop(absl::Duration drain);
 
  private:

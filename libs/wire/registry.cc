@@ -1,4 +1,4 @@
-#include "event/registry.h"
+#include "wire/registry.h"
 
 #include <google/protobuf/descriptor.h>
 
@@ -13,8 +13,11 @@
 #include "god33/event/v1/json.pb.h"
 #include "god33/event/v1/schema.pb.h"
 
-namespace god33::event {
+namespace god33::wire {
+namespace v1 = event::v1;
 namespace {
+
+using event::Fields;
 
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
@@ -132,4 +135,4 @@ std::vector<std::string> PayloadRegistry::Check(std::string_view event_type,
   return checker.TakeErrors();
 }
 
-}  // namespace god33::event
+}  // namespace god33::wire

@@ -6,7 +6,7 @@
 #include "absl/status/statusor.h"
 #include "event/envelope.h"
 
-namespace god33::event {
+namespace god33::wire {
 
 // A message as it came from the bus.
 struct Message {
@@ -35,6 +35,6 @@ struct Message {
 //
 // Errors are InvalidArgument with the dead-letter reason `unreadable` (no JSON object, no such protobuf)
 // or `invalid_envelope` (id, type, time, version, parents or payload), which name the field.
-absl::StatusOr<Envelope> ReadMessage(const Message& message);
+absl::StatusOr<event::Envelope> ReadMessage(const Message& message);
 
-}  // namespace god33::event
+}  // namespace god33::wire

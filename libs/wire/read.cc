@@ -1,26 +1,35 @@
-#include "event/read.h"
+#include "wire/read.h"
 
-#include <openssl/sha.h>
-
-#include <array>
 #include <charconv>
 #include <string>
 
 #include "absl/container/flat_hash_set.h"
-#include "absl/strings/escaping.h"
 #include "base/error.h"
+#include "base/sha256.h"
 #include "base/strings.h"
 #include "base/timestamp.h"
 #include "event/check.h"
 #include "event/fields.h"
 #include "event/parts.h"
-#include "event/proto.h"
 #include "god33/event/v1/envelope.pb.h"
 #include "json/value.h"
 #include "json/write.h"
+#include "wire/proto.h"
 
-namespace god33::event {
+namespace god33::wire {
+namespace v1 = event::v1;
 namespace {
+
+using event::AddToMeta;
+using event::AgentContext;
+using event::CheckEnvelope;
+using event::Envelope;
+using event::Fields;
+using event::InvalidEnvelope;
+using event::NewMember;
+using event::ReadContext;
+using event::ReadSource;
+using event::ReadTextSource;
 
 absl::Status Unreadable(std::string_view message) {
   return MakeError(absl::StatusCode::kInvalidArgument, "unreadable", message);
@@ -30,12 +39,6 @@ std::string Quote(std::string_view text) {
   std::string quoted;
   json::AppendString(quoted, text);
   return quoted;
-}
-
-std::string Sha256Hex(std::string_view text) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> hash;
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), hash.data());
-  return absl::BytesToHexString({reinterpret_cast<const char*>(hash.data()), hash.size()});
 }
 
 // Reads one JSON object of whichever shape. `space_` is the source's own name, in which ids that are no
@@ -320,4 +323,4 @@ absl::StatusOr<Envelope> ReadMessage(const Message& message) {
   return JsonReader(message, *root).Read();
 }
 
-}  // namespace god33::event
+}  // namespace god33::wire

@@ -9,7 +9,7 @@ namespace google::protobuf {
 class Descriptor;
 }
 
-namespace god33::event {
+namespace god33::wire {
 
 // Maps an event type to the schema of its payload: the protobuf messages in god33/event/v1 that carry
 // the option `payload`. Immutable, so thread-safe.
@@ -34,4 +34,4 @@ class PayloadRegistry {
   std::map<std::string, Entry, std::less<>> entries_;
 };
 
-}  // namespace god33::event
+}  // namespace god33::wire

@@ -1,4 +1,4 @@
-#include "event/proto.h"
+#include "wire/proto.h"
 
 #include <string>
 #include <string_view>
@@ -10,8 +10,15 @@
 #include "json/check.h"
 #include "json/value.h"
 
-namespace god33::event {
+namespace god33::wire {
+namespace v1 = event::v1;
 namespace {
+
+using event::AgentContext;
+using event::CheckEnvelope;
+using event::CodeState;
+using event::Envelope;
+using event::Source;
 
 // Protobuf's own limits for a Timestamp: the years 0001 to 9999.
 constexpr std::int64_t kLeastSeconds = -62135596800;
@@ -169,4 +176,4 @@ void ToProto(const Envelope& envelope, v1::EventEnvelope& proto) {
   proto.mutable_payload()->set_text(envelope.payload);
 }
 
-}  // namespace god33::event
+}  // namespace god33::wire

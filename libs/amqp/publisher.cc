@@ -1,0 +1,137 @@
+#include "amqp/publisher.h"
+
+#include <utility>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/strings.h"
+
+namespace god33::amqp {
+
+absl::StatusOr<std::unique_ptr<Publisher>> Publisher::Start(std::unique_ptr<Connection> connection) {
+  amqp_confirm_select(connection->state(), Connection::kChannel);
+  if (absl::Status status = connection->LastReply("asking for confirms"); !status.ok()) return status;
+  return std::unique_ptr<Publisher>(new Publisher(std::move(connection)));
+}
+
+absl::Status Publisher::Send(const Publication& publication) {
+  std::vector<amqp_table_entry_t> entries;
+  for (const auto& [key, text] : publication.headers) {
+    amqp_table_entry_t& entry = entries.emplace_back();
+    entry.key = Bytes(key);
+    entry.value.kind = AMQP_FIELD_KIND_UTF8;
+    entry.value.value.bytes = Bytes(text);
+  }
+  amqp_basic_properties_t properties = {};
+  properties._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_DELIVERY_MODE_FLAG |
+                      AMQP_BASIC_HEADERS_FLAG | AMQP_BASIC_MESSAGE_ID_FLAG;
+  properties.content_type = Bytes(publication.content_type);
+  properties.delivery_mode = 2;
+  properties.headers = {.num_entries = static_cast<int>(entries.size()), .entries = entries.data()};
+  properties.message_id = Bytes(publication.message_id);
+  if (publication.content_type == "application/json") {
+    properties._flags |= AMQP_BASIC_CONTENT_ENCODING_FLAG;
+    properties.content_encoding = amqp_cstring_bytes("utf-8");
+  }
+  const int status = amqp_basic_publish(
+      connection_->state(), Connection::kChannel, Bytes(publication.exchange),
+      Bytes(publication.routing_key), /*mandatory=*/1, /*immediate=*/0, &properties,
+      Bytes(publication.body));
+  return status == AMQP_STATUS_OK ? absl::OkStatus() : LibraryError(status, "publishing");
+}
+
+absl::StatusOr<std::vector<absl::Status>> Publisher::Publish(
+    const std::vector<Publication>& publications, absl::Duration timeout) {
+  const std::int64_t deadline = MonotonicNanos() + absl::ToInt64Nanoseconds(timeout);
+  Flight flight{.publications = publications,
+                .first_tag = next_tag_,
+                .outcomes = std::vector<absl::Status>(publications.size()),
+                .settled = std::vector<bool>(publications.size(), false),
+                .unsettled = publications.size()};
+  for (const Publication& publication : publications) {
+    if (absl::Status status = Send(publication); !status.ok()) return status;
+    ++next_tag_;
+  }
+  while (flight.unsettled > 0) {
+    amqp_frame_t frame;
+    const absl::Duration left = absl::Nanoseconds(deadline - MonotonicNanos());
+    const auto got = connection_->NextFrame(frame, left, nullptr);
+    if (!got.ok()) return got.status();
+    if (!*got) return absl::UnavailableError("amqp: the broker did not confirm in time");
+    if (frame.frame_type != AMQP_FRAME_METHOD) continue;
+    absl::Status status = HandleMethod(frame.payload.method, flight);
+    if (!status.ok()) return status;
+    connection_->Release();
+  }
+  return std::move(flight.outcomes);
+}
+
+absl::Status Publisher::Idle() {
+  const std::vector<Publication> none;
+  Flight nothing{.publications = none, .first_tag = next_tag_, .unsettled = 0};
+  for (;;) {
+    amqp_frame_t frame;
+    const auto got = connection_->NextFrame(frame, absl::ZeroDuration(), nullptr);
+    if (!got.ok()) return got.status();
+    if (!*got) return absl::OkStatus();
+    if (frame.frame_type != AMQP_FRAME_METHOD) continue;
+    absl::Status status = HandleMethod(frame.payload.method, nothing);
+    if (!status.ok()) return status;
+    connection_->Release();
+  }
+}
+
+absl::Status Publisher::HandleMethod(const amqp_method_t& method, Flight& flight) {
+  const auto settle = [&](std::uint64_t tag, bool multiple, const absl::Status& outcome) {
+    for (std::uint64_t t = multiple ? flight.first_tag : tag; t <= tag; ++t) {
+      const std::uint64_t i = t - flight.first_tag;
+      if (i >= flight.settled.size() || flight.settled[i]) continue;
+      flight.settled[i] = true;
+      --flight.unsettled;
+      if (flight.outcomes[i].ok()) flight.outcomes[i] = outcome;  // a return came before its confirm
+    }
+  };
+  switch (method.id) {
+    case AMQP_BASIC_ACK_METHOD: {
+      const auto* ack = static_cast<const amqp_basic_ack_t*>(method.decoded);
+      settle(ack->delivery_tag, ack->multiple != 0, absl::OkStatus());
+      return absl::OkStatus();
+    }
+    case AMQP_BASIC_NACK_METHOD: {
+      const auto* nack = static_cast<const amqp_basic_nack_t*>(method.decoded);
+      settle(nack->delivery_tag, nack->multiple != 0,
+             absl::UnavailableError("amqp: the broker refused the message"));
+      return absl::OkStatus();
+    }
+    case AMQP_BASIC_RETURN_METHOD:
+      return HandleReturn(*static_cast<const amqp_basic_return_t*>(method.decoded), flight);
+    case AMQP_CHANNEL_CLOSE_METHOD:
+    case AMQP_CONNECTION_CLOSE_METHOD:
+      return Connection::CloseStatus(method, "publishing");
+    default:
+      return absl::OkStatus();
+  }
+}
+
+absl::Status Publisher::HandleReturn(const amqp_basic_return_t& returned, Flight& flight) {
+  const std::string reason =
+      StrCat("amqp: unroutable: exchange \"", ToString(returned.exchange),
+             "\" has no queue bound for \"", ToString(returned.routing_key), "\"");
+  amqp_message_t message;
+  const amqp_rpc_reply_t reply =
+      amqp_read_message(connection_->state(), Connection::kChannel, &message, 0);
+  if (reply.reply_type != AMQP_RESPONSE_NORMAL) {
+    return LibraryError(reply.library_error, "reading a returned message");
+  }
+  // A message comes back without its tag.
+  const std::string id = ToString(message.properties.message_id);
+  amqp_destroy_message(&message);
+  for (std::size_t i = 0; i < flight.publications.size(); ++i) {
+    if (flight.publications[i].message_id == id) {
+      flight.outcomes[i] = MakeError(absl::StatusCode::kNotFound, "UNROUTABLE", reason);
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace god33::amqp

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "amqp/connection.h"
+
+namespace god33::amqp {
+
+struct Publication {
+  std::string exchange;
+  std::string routing_key;  // at most 255 bytes
+  std::string body;
+  std::string content_type = "application/json";
+  std::string message_id;  // tells the messages of one Publish apart
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+// Publishes with confirms, persistent and mandatory. One thread owns it.
+class Publisher {
+ public:
+  static absl::StatusOr<std::unique_ptr<Publisher>> Start(std::unique_ptr<Connection> connection);
+
+  // Publishes all, in order, and waits until the broker has confirmed each. One status for each:
+  // OK: in every queue that is bound; NOT_FOUND (UNROUTABLE): returned, no queue is bound for it;
+  // UNAVAILABLE: the broker refused it. An error as a whole means the connection is gone and nothing is
+  // known of the messages that were not confirmed: publish them again.
+  absl::StatusOr<std::vector<absl::Status>> Publish(const std::vector<Publication>& publications,
+                                                    absl::Duration timeout);
+
+  // Keeps the connection alive while there is nothing to publish; to be called every few seconds.
+  absl::Status Idle();
+
+ private:
+  explicit Publisher(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+
+  // The messages of one Publish, and what is known of them.
+  struct Flight {
+    const std::vector<Publication>& publications;
+    std::uint64_t first_tag;
+    std::vector<absl::Status> outcomes;
+    std::vector<bool> settled;
+    std::size_t unsettled;
+  };
+
+  absl::Status Send(const Publication& publication);
+  absl::Status HandleMethod(const amqp_method_t& method, Flight& flight);
+  absl::Status HandleReturn(const amqp_basic_return_t& returned, Flight& flight);
+
+  std::unique_ptr<Connection> connection_;
+  std::uint64_t next_tag_ = 1;
+};
+
+}  // namespace god33::amqp

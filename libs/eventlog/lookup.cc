@@ -1,0 +1,90 @@
+#include "eventlog/lookup.h"
+
+#include <utility>
+
+namespace god33::eventlog {
+namespace {
+
+using sequence::GroupKind;
+using sequence::Known;
+using sequence::NewEvent;
+using sequence::Unit;
+
+// The head comes first: what the others see beyond it makes the write fail its check, and be retried.
+constexpr pg::Statement kHead = {"log_head", "SELECT coalesce(max(position), 0) FROM event_ids"};
+
+constexpr pg::Statement kEvents = {"find_event_ids", R"sql(
+  SELECT event_id, position, digest FROM event_ids WHERE event_id = ANY($1::uuid[]))sql"};
+
+constexpr pg::Statement kMemberships = {"find_memberships", R"sql(
+  SELECT m.position, m.kind::text, m.group_id, m.inherited, coalesce(p.project, '')
+  FROM event_ids AS i JOIN memberships AS m USING (position)
+    LEFT JOIN workflow_projects AS p ON m.kind = 'w' AND p.workflow_id = m.group_id
+  WHERE i.event_id = ANY($1::uuid[])
+  ORDER BY m.position, m.kind, m.group_id)sql"};
+
+constexpr pg::Statement kProjects = {"find_workflow_projects", R"sql(
+  SELECT workflow_id, project FROM workflow_projects WHERE workflow_id = ANY($1::uuid[]))sql"};
+
+constexpr pg::Statement kAwaited = {"find_awaited_parents", R"sql(
+  SELECT DISTINCT parent_id FROM event_orphans WHERE parent_id = ANY($1::uuid[]))sql"};
+
+constexpr pg::Statement kVersions = {"find_aggregate_versions", R"sql(
+  SELECT aggregate, version FROM aggregates WHERE aggregate = ANY($1::text[]))sql"};
+
+}  // namespace
+
+absl::StatusOr<Known> LookUp(pg::Connection& connection, const std::vector<const Unit*>& units) {
+  pg::Array all(pg::Type::kUuid), own(pg::Type::kUuid), parents(pg::Type::kUuid),
+      workflows(pg::Type::kUuid), aggregates(pg::Type::kText);
+  for (const Unit* unit : units) {
+    if (unit->aggregate) aggregates.Text(unit->aggregate->name);
+    for (const NewEvent& event : unit->events) {
+      all.Id(event.envelope.id);
+      own.Id(event.envelope.id);
+      for (const Uuid& parent : event.envelope.parents) {
+        all.Id(parent);
+        parents.Id(parent);
+      }
+      if (event.facts.workflow_id) workflows.Id(*event.facts.workflow_id);
+    }
+  }
+  const pg::Params none, all_ids = std::move(pg::Params().Array(std::move(all))),
+                         own_ids = std::move(pg::Params().Array(std::move(own))),
+                         parent_ids = std::move(pg::Params().Array(std::move(parents))),
+                         workflow_ids = std::move(pg::Params().Array(std::move(workflows))),
+                         names = std::move(pg::Params().Array(std::move(aggregates)));
+  const auto results = connection.QueryAll({{kHead, none},
+                                            {kEvents, all_ids},
+                                            {kMemberships, parent_ids},
+                                            {kProjects, workflow_ids},
+                                            {kAwaited, own_ids},
+                                            {kVersions, names}});
+  if (!results.ok()) return results.status();
+
+  Known known;
+  known.head = (*results)[0].Int8(0, 0);
+  const pg::Result& events = (*results)[1];
+  for (int i = 0; i < events.rows(); ++i) {
+    known.events[events.Id(i, 0)] = {events.Int8(i, 1), events.Id(i, 2)};
+  }
+  const pg::Result& memberships = (*results)[2];
+  for (int i = 0; i < memberships.rows(); ++i) {
+    known.memberships[memberships.Int8(i, 0)].push_back(
+        {static_cast<GroupKind>(memberships.Bytes(i, 1)[0]), memberships.Id(i, 2),
+         memberships.Bool(i, 3), std::string(memberships.Bytes(i, 4))});
+  }
+  const pg::Result& projects = (*results)[3];
+  for (int i = 0; i < projects.rows(); ++i) {
+    known.projects[projects.Id(i, 0)] = projects.Bytes(i, 1);
+  }
+  const pg::Result& awaited = (*results)[4];
+  for (int i = 0; i < awaited.rows(); ++i) known.awaited.insert(awaited.Id(i, 0));
+  const pg::Result& versions = (*results)[5];
+  for (int i = 0; i < versions.rows(); ++i) {
+    known.versions[std::string(versions.Bytes(i, 0))] = versions.Int8(i, 1);
+  }
+  return known;
+}
+
+}  // namespace god33::eventlog

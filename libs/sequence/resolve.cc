@@ -1,0 +1,169 @@
+#include "sequence/resolve.h"
+
+#include <optional>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "event/digest.h"
+
+namespace god33::sequence {
+namespace {
+
+// What is known, and what the units so far have added to it.
+class Resolver {
+ public:
+  explicit Resolver(const Known& known) : known_(known), next_(known.head + 1) {}
+
+  Outcome Add(const Unit& unit) {
+    Outcome outcome;
+    std::size_t duplicates = 0;
+    for (const NewEvent& event : unit.events) {
+      const auto stored = Find(event.envelope.id);
+      if (!stored) continue;
+      if (stored->digest != event.digest) {
+        outcome.status =
+            MakeError(absl::StatusCode::kAlreadyExists, "ID_CONFLICT",
+                      StrCat("event_id ", event.envelope.id.ToString(),
+                             " is taken by an event with other content, at position ",
+                             stored->position),
+                      "event_id");
+        return outcome;
+      }
+      ++duplicates;
+      outcome.placed.push_back({stored->position, true});
+    }
+    if (duplicates == unit.events.size()) {
+      if (unit.aggregate) outcome.aggregate_version = VersionOf(unit.aggregate->name);
+      return outcome;
+    }
+    outcome.placed.clear();
+    if (duplicates > 0) {
+      outcome.status = MakeError(absl::StatusCode::kAborted, "PARTIAL_DUPLICATE",
+                                 StrCat(duplicates, " of ", unit.events.size(),
+                                        " events had been stored before; nothing was written"));
+      return outcome;
+    }
+    if (unit.aggregate) {
+      outcome.status = CheckVersion(*unit.aggregate);
+      if (!outcome.status.ok()) return outcome;
+    }
+    for (const NewEvent& event : unit.events) outcome.placed.push_back({Place(event, unit), false});
+    if (unit.aggregate) outcome.aggregate_version = VersionOf(unit.aggregate->name);
+    return outcome;
+  }
+
+  Rows TakeRows() { return std::move(rows_); }
+
+ private:
+  std::optional<Known::Event> Find(const Uuid& id) const {
+    if (const auto added = added_.find(id); added != added_.end()) return added->second;
+    if (const auto stored = known_.events.find(id); stored != known_.events.end()) {
+      return stored->second;
+    }
+    return std::nullopt;
+  }
+
+  std::int64_t VersionOf(const std::string& aggregate) const {
+    if (const auto moved = rows_.versions.find(aggregate); moved != rows_.versions.end()) {
+      return moved->second;
+    }
+    const auto stored = known_.versions.find(aggregate);
+    return stored == known_.versions.end() ? 0 : stored->second;
+  }
+
+  absl::Status CheckVersion(const Aggregate& aggregate) const {
+    const std::int64_t version = VersionOf(aggregate.name);
+    if (!aggregate.expected_version || *aggregate.expected_version == version) {
+      return absl::OkStatus();
+    }
+    return MakeError(absl::StatusCode::kAborted, "VERSION_CONFLICT",
+                     StrCat("aggregate ", aggregate.name, " has version ", version, ", expected ",
+                            *aggregate.expected_version),
+                     "expected_version");
+  }
+
+  const std::vector<Membership>& MembershipsAt(std::int64_t position) const {
+    static const std::vector<Membership> kNone;
+    const auto& memberships = position > known_.head ? added_memberships_ : known_.memberships;
+    const auto found = memberships.find(position);
+    return found == memberships.end() ? kNone : found->second;
+  }
+
+  std::string ProjectOf(const std::optional<Uuid>& workflow) const {
+    if (!workflow) return {};
+    if (const auto added = added_projects_.find(*workflow); added != added_projects_.end()) {
+      return added->second;
+    }
+    const auto stored = known_.projects.find(*workflow);
+    return stored == known_.projects.end() ? std::string() : stored->second;
+  }
+
+  std::int64_t Place(const NewEvent& event, const Unit& unit) {
+    const std::int64_t position = next_++;
+    const event::Facts& facts = event.facts;
+
+    std::vector<const std::vector<Membership>*> parents;
+    for (const Uuid& parent : event.envelope.parents) {
+      if (const auto stored = Find(parent)) {
+        rows_.edges.push_back({stored->position, position});
+        parents.push_back(&MembershipsAt(stored->position));
+      } else {
+        rows_.orphans.push_back({parent, position});
+        awaited_.insert(parent);
+      }
+    }
+    const Uuid& id = event.envelope.id;
+    if (known_.awaited.contains(id) || awaited_.contains(id)) {
+      rows_.late_parents.push_back({position, id});
+    }
+
+    if (facts.workflow_id && !facts.project.empty() && ProjectOf(facts.workflow_id).empty()) {
+      added_projects_[*facts.workflow_id] = facts.project;
+      rows_.projects.emplace_back(*facts.workflow_id, facts.project);
+    }
+    Groups groups = GroupsOf(event.envelope.type, facts, ProjectOf(facts.workflow_id), parents);
+    for (const Membership& membership : groups.memberships) {
+      rows_.members.push_back({position, membership});
+    }
+
+    Rows::EventRow row{.event = &event, .position = position, .project = std::move(groups.project)};
+    if (unit.aggregate) {
+      row.aggregate = unit.aggregate->name;
+      row.aggregate_version = VersionOf(row.aggregate) + 1;
+      rows_.versions[row.aggregate] = row.aggregate_version;
+    }
+    rows_.events.push_back(std::move(row));
+    added_[id] = {position, event.digest};
+    if (!groups.memberships.empty()) added_memberships_[position] = std::move(groups.memberships);
+    return position;
+  }
+
+  const Known& known_;
+  std::int64_t next_;
+  Rows rows_;
+  absl::flat_hash_map<Uuid, Known::Event> added_;
+  absl::flat_hash_map<std::int64_t, std::vector<Membership>> added_memberships_;
+  absl::flat_hash_map<Uuid, std::string> added_projects_;
+  absl::flat_hash_set<Uuid> awaited_;
+};
+
+}  // namespace
+
+NewEvent Prepare(event::Envelope envelope) {
+  NewEvent event;
+  event.facts = event::FactsOf(envelope);
+  event.digest = event::ContentDigest(envelope);
+  event.envelope = std::move(envelope);
+  return event;
+}
+
+Resolution Resolve(const std::vector<const Unit*>& units, const Known& known) {
+  Resolution resolution;
+  Resolver resolver(known);
+  resolution.outcomes.reserve(units.size());
+  for (const Unit* unit : units) resolution.outcomes.push_back(resolver.Add(*unit));
+  resolution.rows = resolver.TakeRows();
+  return resolution;
+}
+
+}  // namespace god33::sequence
