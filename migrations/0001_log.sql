@@ -11,8 +11,11 @@ CREATE TABLE log_identity (
   log_id uuid NOT NULL DEFAULT gen_random_uuid(),
   system_identifier bigint NOT NULL,
   timeline_id integer NOT NULL,
-  since timestamptz NOT NULL DEFAULT now()
+  since timestamptz NOT NULL DEFAULT now(),
+  -- Grows whenever memberships of stored events change, which makes look-ups stale just as a new head does.
+  generation bigint NOT NULL DEFAULT 0
 );
+INSERT INTO log_identity (system_identifier, timeline_id) VALUES (0, 0);
 
 -- Identity over all partitions: a unique constraint on a partitioned table would have to contain the
 -- partition key and so let a retried event in twice. Narrow, and kept for ever: retention drops months
@@ -83,10 +86,14 @@ CREATE TABLE event_orphans (
   PRIMARY KEY (parent_id, child_position)
 );
 
--- Parents that arrived after their children; the projector works them off in the order of positions.
+-- Parents that arrived after their children; the projector works them off in the order of positions,
+-- and queues in adoptions the events whose memberships may grow by it.
 CREATE TABLE late_parents (
   position bigint PRIMARY KEY,
   event_id uuid NOT NULL
+);
+CREATE TABLE adoptions (
+  child_position bigint PRIMARY KEY
 );
 
 -- Which events belong to a workflow ('w') or a collaboration ('c').
@@ -101,13 +108,15 @@ CREATE TABLE memberships (
   PRIMARY KEY (kind, group_id, position)
 );
 CREATE INDEX memberships_position ON memberships (position);
-CREATE INDEX memberships_late ON memberships (kind, group_id, since) WHERE since <> position;
+CREATE INDEX memberships_late ON memberships (since) WHERE since <> position;
 
--- The project that owns a workflow: that of the first event that names both.
+-- The project that owns a workflow: that of the first event that names both, at `position`.
 CREATE TABLE workflow_projects (
   workflow_id uuid PRIMARY KEY,
-  project varchar(255) COLLATE "C" NOT NULL
+  project varchar(255) COLLATE "C" NOT NULL,
+  position bigint NOT NULL
 );
+CREATE INDEX workflow_projects_position ON workflow_projects (position);
 
 -- Every event type that was ever stored, with its first position.
 CREATE TABLE event_types (
@@ -147,6 +156,8 @@ CREATE TABLE cursors (
   name text PRIMARY KEY,
   log_id uuid NOT NULL,
   position bigint NOT NULL DEFAULT 0,
+  -- How far a follower is inside the work of position + 1, when that is more than one step.
+  within bigint NOT NULL DEFAULT 0,
   epoch bigint NOT NULL DEFAULT 0,
   holder text NOT NULL DEFAULT '',
   expires_at timestamptz NOT NULL DEFAULT '-infinity',
@@ -199,20 +210,21 @@ DECLARE
   -- The WAL file being written names the timeline at once; the control file only after a checkpoint.
   timeline integer := ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::integer;
 BEGIN
-  INSERT INTO public.log_identity AS log (system_identifier, timeline_id) VALUES (system, timeline)
-  ON CONFLICT (only_row) DO UPDATE
-    SET log_id = gen_random_uuid(), system_identifier = system, timeline_id = timeline, since = now()
-    WHERE (log.system_identifier, log.timeline_id) <> (system, timeline);
+  UPDATE public.log_identity SET
+    log_id = CASE WHEN system_identifier = 0 THEN log_id ELSE gen_random_uuid() END,
+    system_identifier = system, timeline_id = timeline, since = now()
+  WHERE (system_identifier, timeline_id) <> (system, timeline);
   RETURN (SELECT log_id FROM public.log_identity);
 END
 $$;
 
--- Stores a batch: takes the sequencing lock, and if the log still ends at p_head, gives the events the
--- positions p_head + 1, p_head + 2, ... and writes all their rows. Returns the time they were recorded
--- at, or null, having written nothing, when the log has moved on and the caller's look-ups are stale.
+-- Stores a batch: takes the sequencing lock, and if the log still ends at p_head with memberships of
+-- p_generation, gives the events the positions p_head + 1, p_head + 2, ... and writes all their rows.
+-- Returns the time they were recorded at, or null, having written nothing, when the log has moved on and
+-- the caller's look-ups are stale.
 -- Everything a caller can prepare is prepared: here is no join and no look-up.
 CREATE FUNCTION append_events(
-  p_head bigint,
+  p_head bigint, p_generation bigint,
   p_event_id uuid[], p_digest uuid[], p_event_type text[], p_timestamp timestamptz[],
   p_version text[], p_source json[], p_correlation_ids text[], p_agent_context json[],
   p_payload json[], p_project text[], p_workflow_id uuid[], p_collaboration_id uuid[],
@@ -222,7 +234,7 @@ CREATE FUNCTION append_events(
   p_orphan_parent uuid[], p_orphan_child bigint[],
   p_late_position bigint[], p_late_id uuid[],
   p_member_kind text[], p_member_group uuid[], p_member_position bigint[], p_member_inherited boolean[],
-  p_owned_workflow uuid[], p_owning_project text[],
+  p_owned_workflow uuid[], p_owning_project text[], p_owning_position bigint[],
   p_new_type text[], p_new_type_position bigint[],
   p_moved_aggregate text[], p_moved_version bigint[], p_moved_position bigint[]
 ) RETURNS timestamptz
@@ -233,7 +245,8 @@ DECLARE
   recorded timestamptz;
 BEGIN
   PERFORM pg_advisory_xact_lock(33, 1);
-  IF p_head <> coalesce((SELECT max(position) FROM event_ids), 0) THEN
+  IF p_head <> coalesce((SELECT max(position) FROM event_ids), 0)
+      OR p_generation <> (SELECT generation FROM log_identity) THEN
     RETURN NULL;
   END IF;
 
@@ -269,7 +282,7 @@ BEGIN
     SELECT kind::"char", grp, pos, pos, inh
     FROM unnest(p_member_kind, p_member_group, p_member_position, p_member_inherited)
       AS t (kind, grp, pos, inh);
-  INSERT INTO workflow_projects SELECT * FROM unnest(p_owned_workflow, p_owning_project)
+  INSERT INTO workflow_projects SELECT * FROM unnest(p_owned_workflow, p_owning_project, p_owning_position)
     ON CONFLICT DO NOTHING;
   INSERT INTO event_types SELECT * FROM unnest(p_new_type, p_new_type_position)
     ON CONFLICT DO NOTHING;
@@ -290,6 +303,9 @@ GRANT INSERT ON event_ids, events, log_months, event_edges, event_orphans, late_
 GRANT UPDATE (project) ON events TO god33_writer;
 GRANT UPDATE (copied_at) ON dead_letters TO god33_writer;
 GRANT UPDATE ON aggregates, cursors TO god33_writer;
+GRANT UPDATE (generation) ON log_identity TO god33_writer;
+GRANT INSERT, DELETE ON adoptions TO god33_writer;
+GRANT UPDATE (inherited) ON memberships TO god33_writer;
 GRANT DELETE ON event_orphans, late_parents TO god33_writer;
 GRANT EXECUTE ON FUNCTION ensure_event_partition(timestamptz), ensure_event_partitions(integer),
   check_log_identity() TO god33_writer;
@@ -298,5 +314,5 @@ GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO god33_writer;
 -- migrate:down
 
 DROP FUNCTION append_events, check_log_identity, ensure_event_partitions, ensure_event_partition;
-DROP TABLE cursors, dead_letters, aggregates, event_types, workflow_projects, memberships, late_parents,
-  event_orphans, event_edges, log_months, events, event_ids, log_identity;
+DROP TABLE cursors, dead_letters, aggregates, event_types, workflow_projects, memberships, adoptions,
+  late_parents, event_orphans, event_edges, log_months, events, event_ids, log_identity;

@@ -50,7 +50,8 @@ CREATE INDEX agent_sessions_status ON agent_sessions (status, last_active_at DES
 CREATE TABLE fold_failures (
   projection text NOT NULL,
   aggregate_id uuid NOT NULL,
-  -- The first event that could not be folded.
+  -- The first event that could not be folded, and when it became a member.
+  since bigint NOT NULL,
   position bigint NOT NULL,
   error text NOT NULL,
   attempts integer NOT NULL DEFAULT 1,

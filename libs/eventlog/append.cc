@@ -18,12 +18,13 @@ using sequence::Unit;
 
 // In the order of append_events' parameters (migrations/0001_log.sql).
 constexpr pg::Statement kAppend = {"append_events", R"sql(
-  SELECT append_events($1::bigint, $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[],
-    $7::json[], $8::text[], $9::json[], $10::json[], $11::text[], $12::uuid[], $13::uuid[], $14::uuid[],
-    $15::text[], $16::text[], $17::text[], $18::boolean[], $19::text[], $20::bigint[], $21::text[],
-    $22::bigint[], $23::bigint[], $24::uuid[], $25::bigint[], $26::bigint[], $27::uuid[], $28::text[],
-    $29::uuid[], $30::bigint[], $31::boolean[], $32::uuid[], $33::text[], $34::text[], $35::bigint[],
-    $36::text[], $37::bigint[], $38::bigint[]))sql"};
+  SELECT append_events($1::bigint, $2::bigint, $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[],
+    $7::text[], $8::json[], $9::text[], $10::json[], $11::json[], $12::text[], $13::uuid[],
+    $14::uuid[], $15::uuid[], $16::text[], $17::text[], $18::text[], $19::boolean[], $20::text[],
+    $21::bigint[], $22::text[], $23::bigint[], $24::bigint[], $25::uuid[], $26::bigint[],
+    $27::bigint[], $28::uuid[], $29::text[], $30::uuid[], $31::bigint[], $32::boolean[], $33::uuid[],
+    $34::text[], $35::bigint[], $36::text[], $37::bigint[], $38::text[], $39::bigint[],
+    $40::bigint[]))sql"};
 
 constexpr pg::Statement kLock = {"lock_log", "SELECT pg_advisory_xact_lock(33, 1)"};
 
@@ -127,7 +128,7 @@ void AddGroups(const Rows& rows, pg::Params& params) {
   using pg::Array;
   using pg::Type;
   Array kinds(Type::kText), groups(Type::kUuid), positions(Type::kInt8), inherited(Type::kBool),
-      workflows(Type::kUuid), projects(Type::kText);
+      workflows(Type::kUuid), projects(Type::kText), owned_at(Type::kInt8);
   for (const Rows::Member& member : rows.members) {
     const char kind = static_cast<char>(member.membership.kind);
     kinds.Text({&kind, 1});
@@ -135,11 +136,12 @@ void AddGroups(const Rows& rows, pg::Params& params) {
     positions.Int8(member.position);
     inherited.Bool(member.membership.inherited);
   }
-  for (const auto& [workflow, project] : rows.projects) {
-    workflows.Id(workflow);
-    projects.Text(project);
+  for (const Rows::Owned& owned : rows.owned) {
+    workflows.Id(owned.workflow);
+    projects.Text(owned.project);
+    owned_at.Int8(owned.position);
   }
-  for (Array* column : {&kinds, &groups, &positions, &inherited, &workflows, &projects}) {
+  for (Array* column : {&kinds, &groups, &positions, &inherited, &workflows, &projects, &owned_at}) {
     params.Array(std::move(*column));
   }
 }
@@ -171,10 +173,10 @@ void AddAggregates(const Rows& rows, pg::Params& params) {
   params.Array(std::move(names)).Array(std::move(versions)).Array(std::move(positions));
 }
 
-pg::Params RowParams(std::int64_t head, const Rows& rows,
+pg::Params RowParams(const sequence::Known& known, const Rows& rows,
                      const absl::flat_hash_set<std::string>& known_types) {
   pg::Params params;
-  params.Int8(head);
+  params.Int8(known.head).Int8(known.generation);
   AddEvents(rows, params);
   AddCausation(rows, params);
   AddGroups(rows, params);
@@ -194,10 +196,11 @@ Stored Summary(Resolution resolution) {
 }
 
 // Writes the rows if the log still ends where it was looked up; false if it has moved on.
-absl::StatusOr<bool> WriteRows(pg::Connection& connection, std::int64_t head, const Rows& rows,
+absl::StatusOr<bool> WriteRows(pg::Connection& connection, const sequence::Known& known,
+                               const Rows& rows,
                                const absl::flat_hash_set<std::string>& known_types,
                                absl::Time& recorded_at) {
-  const auto result = connection.Query(kAppend, RowParams(head, rows, known_types));
+  const auto result = connection.Query(kAppend, RowParams(known, rows, known_types));
   if (!result.ok()) return result.status();
   if (result->IsNull(0, 0)) return false;
   recorded_at = result->Time(0, 0);
@@ -225,7 +228,7 @@ absl::StatusOr<std::optional<Stored>> TryAppend(pg::Connection& connection,
   absl::Time recorded_at;
   if (!resolution.rows.events.empty()) {
     const auto written =
-        WriteRows(connection, known->head, resolution.rows, known_types, recorded_at);
+        WriteRows(connection, *known, resolution.rows, known_types, recorded_at);
     if (!written.ok()) return written.status();
     if (!*written) return std::nullopt;
   }
@@ -273,7 +276,7 @@ absl::StatusOr<Stored> AppendInTransaction(pg::Connection& connection,
   Resolution resolution = sequence::Resolve(units, *known);
   absl::Time recorded_at;
   if (!resolution.rows.events.empty()) {
-    const auto written = WriteRows(connection, known->head, resolution.rows, {}, recorded_at);
+    const auto written = WriteRows(connection, *known, resolution.rows, {}, recorded_at);
     if (!written.ok()) return written.status();
     if (!*written) return absl::InternalError("the log moved while it was locked");
   }

@@ -15,11 +15,11 @@ constexpr pg::Statement kAcquire = {"acquire_cursor", R"sql(
     log_id = (SELECT log_id FROM log_identity),
     expires_at = clock_timestamp() + make_interval(secs => $3::bigint / 1000.0)
   WHERE name = $1::text AND (holder = $2::text OR expires_at < clock_timestamp())
-  RETURNING epoch, position)sql"};
+  RETURNING epoch, position, within)sql"};
 
 constexpr pg::Statement kMove = {"move_cursor", R"sql(
-  UPDATE cursors SET position = $3::bigint, updated_at = clock_timestamp(),
-    expires_at = clock_timestamp() + make_interval(secs => $4::bigint / 1000.0)
+  UPDATE cursors SET position = $3::bigint, within = $4::bigint, updated_at = clock_timestamp(),
+    expires_at = clock_timestamp() + make_interval(secs => $5::bigint / 1000.0)
   WHERE name = $1::text AND epoch = $2::bigint)sql"};
 
 constexpr pg::Statement kRelease = {"release_cursor", R"sql(
@@ -38,15 +38,16 @@ absl::StatusOr<std::optional<CursorLease>> AcquireCursor(pg::Connection& connect
       kAcquire, pg::Params().Text(name).Text(holder).Int8(absl::ToInt64Milliseconds(ttl)));
   if (!taken.ok()) return taken.status();
   if (taken->rows() == 0) return std::nullopt;
-  return CursorLease{.name = name, .epoch = taken->Int8(0, 0), .position = taken->Int8(0, 1)};
+  return CursorLease{.name = name, .epoch = taken->Int8(0, 0), .position = taken->Int8(0, 1), .within = taken->Int8(0, 2)};
 }
 
 absl::Status MoveCursor(pg::Connection& connection, const CursorLease& lease, std::int64_t position,
-                        absl::Duration ttl) {
+                        std::int64_t within, absl::Duration ttl) {
   const auto moved = connection.Query(kMove, pg::Params()
                                                  .Text(lease.name)
                                                  .Int8(lease.epoch)
                                                  .Int8(position)
+                                                 .Int8(within)
                                                  .Int8(absl::ToInt64Milliseconds(ttl)));
   if (!moved.ok()) return moved.status();
   if (moved->affected() == 0) {

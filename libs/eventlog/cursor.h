@@ -15,6 +15,7 @@ struct CursorLease {
   std::string name;
   std::int64_t epoch = 0;
   std::int64_t position = 0;
+  std::int64_t within = 0;  // how far inside the work of position + 1, where that is more than one step
 };
 
 // Takes the cursor `name` if nobody else holds it, or his lease has run out by the database's clock; its
@@ -25,10 +26,10 @@ absl::StatusOr<std::optional<CursorLease>> AcquireCursor(pg::Connection& connect
                                                          const std::string& holder,
                                                          absl::Duration ttl);
 
-// Moves the cursor, in the connection's transaction if there is one, and prolongs the lease. ABORTED
+// Moves the cursor (and `within`), in the connection's transaction if there is one, and prolongs the lease. ABORTED
 // (LEASE_LOST) when the epoch is not the newest any more: whoever was stopped and woke up moves nothing.
 absl::Status MoveCursor(pg::Connection& connection, const CursorLease& lease, std::int64_t position,
-                        absl::Duration ttl);
+                        std::int64_t within, absl::Duration ttl);
 
 // Gives the cursor up at once, so that another holder needn't wait for the lease to run out.
 absl::Status ReleaseCursor(pg::Connection& connection, const CursorLease& lease);

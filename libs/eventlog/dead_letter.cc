@@ -4,6 +4,7 @@
 
 #include "base/sha256.h"
 #include "base/strings.h"
+#include "json/text.h"
 
 namespace god33::eventlog {
 namespace {
@@ -15,10 +16,16 @@ constexpr pg::Statement kInsert = {"insert_dead_letter", R"sql(
          $10::integer
   WHERE NOT ($11::boolean AND EXISTS (SELECT FROM dead_letters WHERE digest = $9::bytea)))sql"};
 
+// The oldest, with at most about 16 MiB of bodies, but one at least.
 constexpr pg::Statement kFindUncopied = {"find_uncopied_dead_letters", R"sql(
   SELECT dead_letter_id, reason, detail, event_id, coalesce(event_type, ''), exchange, routing_key,
          properties, body, attempts
-  FROM dead_letters WHERE copied_at IS NULL ORDER BY dead_letter_id LIMIT $1::integer)sql"};
+  FROM (
+    SELECT *, sum(octet_length(body)) OVER (ORDER BY dead_letter_id) - octet_length(body) AS before
+    FROM (
+      SELECT * FROM dead_letters WHERE copied_at IS NULL
+      ORDER BY dead_letter_id LIMIT $1::integer) AS oldest) AS sized
+  WHERE before < 16777216 ORDER BY dead_letter_id)sql"};
 
 constexpr pg::Statement kMarkCopied = {"mark_dead_letters_copied", R"sql(
   UPDATE dead_letters SET copied_at = clock_timestamp()
@@ -35,7 +42,7 @@ absl::Status InsertDeadLetters(pg::Connection& connection, const std::vector<Dea
   for (const DeadLetter& letter : letters) {
     const Sha256Digest digest = DigestOf(letter.origin);
     pg::Params params;
-    params.Text(letter.reason).Text(letter.detail);
+    params.Text(letter.reason).Text(json::CleanText(letter.detail));
     if (letter.event_id) {
       params.Id(*letter.event_id);
     } else {
@@ -44,10 +51,10 @@ absl::Status InsertDeadLetters(pg::Connection& connection, const std::vector<Dea
     if (letter.event_type.empty()) {
       params.Null();
     } else {
-      params.Text(letter.event_type);
+      params.Text(json::CleanText(letter.event_type));
     }
-    params.Text(letter.origin.exchange)
-        .Text(letter.origin.routing_key)
+    params.Text(json::CleanText(letter.origin.exchange))
+        .Text(json::CleanText(letter.origin.routing_key))
         .Text(letter.origin.properties)
         .Bytes(letter.origin.body)
         .Bytes({reinterpret_cast<const char*>(digest.data()), digest.size()})

@@ -11,7 +11,8 @@ using sequence::NewEvent;
 using sequence::Unit;
 
 // The head comes first: what the others see beyond it makes the write fail its check, and be retried.
-constexpr pg::Statement kHead = {"log_head", "SELECT coalesce(max(position), 0) FROM event_ids"};
+constexpr pg::Statement kHead = {"log_head", R"sql(
+  SELECT coalesce((SELECT max(position) FROM event_ids), 0), generation FROM log_identity)sql"};
 
 constexpr pg::Statement kEvents = {"find_event_ids", R"sql(
   SELECT event_id, position, digest FROM event_ids WHERE event_id = ANY($1::uuid[]))sql"};
@@ -64,6 +65,7 @@ absl::StatusOr<Known> LookUp(pg::Connection& connection, const std::vector<const
 
   Known known;
   known.head = (*results)[0].Int8(0, 0);
+  known.generation = (*results)[0].Int8(0, 1);
   const pg::Result& events = (*results)[1];
   for (int i = 0; i < events.rows(); ++i) {
     known.events[events.Id(i, 0)] = {events.Int8(i, 1), events.Id(i, 2)};

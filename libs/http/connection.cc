@@ -65,6 +65,8 @@ class Reply final : public Responder {
                      [connection, number = number_, callback = std::move(callback)]() mutable {
                        connection->OnGone(number, std::move(callback));
                      });
+    } else if (!core_->io.stopped()) {
+      asio::post(core_->io, [callback = std::move(callback)]() mutable { std::move(callback)(); });
     }
   }
 
@@ -325,7 +327,7 @@ void Connection::Close() {
   socket_.close(ignored);
   Gone();
   exchanges_.clear();
-  core_.connections.Remove(this);
+  core_.connections.Remove(this);  // the caller still holds a reference
 }
 
 void Connection::Gone() {

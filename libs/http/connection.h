@@ -14,9 +14,9 @@
 
 namespace god33::http {
 
-// One client's connection: reads requests, hands them to the handler, writes the answers in order. Keeps
-// itself alive while it is open. Everything runs on the strand that is the socket's executor, except
-// where it says otherwise.
+// One client's connection: reads requests, hands them to the handler, writes the answers in order. While
+// it is open, the core's list keeps it alive. Everything runs on the strand that is the socket's
+// executor, except where it says otherwise.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(boost::asio::ip::tcp::socket socket, Core& core);

@@ -15,13 +15,13 @@ namespace god33::http {
 
 class Connection;
 
-// The open connections, so that a stop can reach them. Thread-safe.
+// The open connections: keeps them alive, and lets a stop reach them. Thread-safe.
 class Connections {
  public:
   explicit Connections(std::size_t limit) : limit_(limit) {}
 
   // False when there are too many already, or after Close.
-  [[nodiscard]] bool Add(const std::shared_ptr<Connection>& connection);
+  [[nodiscard]] bool Add(std::shared_ptr<Connection> connection);
   void Remove(const Connection* connection);
 
   // From now on none is added.
@@ -39,7 +39,7 @@ class Connections {
   const std::size_t limit_;
   mutable absl::Mutex mutex_;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::flat_hash_map<const Connection*, std::weak_ptr<Connection>> open_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<const Connection*, std::shared_ptr<Connection>> open_ ABSL_GUARDED_BY(mutex_);
 };
 
 // What the connections of a server share. Responders keep it alive, so that an answer that comes after

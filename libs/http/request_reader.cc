@@ -113,9 +113,14 @@ RequestReader::Progress RequestReader::ReadHeader() {
     return Progress::kHeader;
   }
   searched_ = 0;
+  const std::string_view header = bytes.substr(0, size);
+  if (header.find("\r\n ") != std::string_view::npos ||
+      header.find("\r\n\t") != std::string_view::npos) {
+    return Refuse(400, "a header field is folded over lines");  // RFC 9112, section 5.2
+  }
   Parser::Message& message = parser_->Restart(max_body_bytes_);
   beast::error_code error;
-  message.put({bytes.data(), size}, error);
+  message.put({header.data(), header.size()}, error);
   if (error == beast::http::error::body_limit) {
     return Refuse(413, StrCat("the body is longer than ", max_body_bytes_, " bytes"));
   }

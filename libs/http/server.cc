@@ -4,6 +4,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
+#include <charconv>
 #include <optional>
 #include <thread>
 
@@ -35,7 +36,11 @@ struct HostPort {
 
 std::optional<HostPort> SplitHostPort(std::string_view text) {
   const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos || colon + 1 == text.size()) return std::nullopt;
+  if (colon == std::string_view::npos) return std::nullopt;
+  std::uint16_t port = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data() + colon + 1, end, port);
+  if (error != std::errc() || rest != end) return std::nullopt;
   std::string_view host = text.substr(0, colon);
   if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
     host = host.substr(1, host.size() - 2);
@@ -76,10 +81,11 @@ absl::Status Listen(tcp::acceptor& acceptor, const std::string& address) {
 
 }  // namespace
 
-bool Connections::Add(const std::shared_ptr<Connection>& connection) {
+bool Connections::Add(std::shared_ptr<Connection> connection) {
   absl::MutexLock lock(&mutex_);
   if (closed_ || open_.size() >= limit_) return false;
-  open_.emplace(connection.get(), connection);
+  const Connection* key = connection.get();
+  open_.emplace(key, std::move(connection));
   return true;
 }
 
@@ -96,9 +102,8 @@ void Connections::Close() {
 std::vector<std::shared_ptr<Connection>> Connections::List() const {
   absl::MutexLock lock(&mutex_);
   std::vector<std::shared_ptr<Connection>> list;
-  for (const auto& [unused, weak] : open_) {
-    if (auto connection = weak.lock()) list.push_back(std::move(connection));
-  }
+  list.reserve(open_.size());
+  for (const auto& [unused, connection] : open_) list.push_back(connection);
   return list;
 }
 

@@ -117,6 +117,16 @@ std::string Unescape(std::string_view quoted, LoneSurrogate lone) {
   return out;
 }
 
+std::string CleanText(std::string_view text) {
+  std::string clean;
+  while (!text.empty()) {
+    const std::size_t length = text[0] == '\0' ? 0 : SequenceLength(text);
+    clean.append(length == 0 ? kReplacement : text.substr(0, length));
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return clean;
+}
+
 void AppendString(std::string& out, std::string_view text) {
   const bool valid = simdjson::validate_utf8(text.data(), text.size());
   out.push_back('"');

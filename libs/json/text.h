@@ -18,4 +18,7 @@ std::string Unescape(std::string_view quoted, LoneSurrogate lone);
 // bytes that are not UTF-8 become U+FFFD, so the result is always valid.
 void AppendString(std::string& out, std::string_view text);
 
+// `text` with what is no UTF-8, and NUL, as U+FFFD: PostgreSQL's text holds neither.
+std::string CleanText(std::string_view text);
+
 }  // namespace god33::json

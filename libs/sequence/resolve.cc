@@ -16,6 +16,8 @@ class Resolver {
 
   Outcome Add(const Unit& unit) {
     Outcome outcome;
+    outcome.status = CheckDistinct(unit);
+    if (!outcome.status.ok()) return outcome;
     std::size_t duplicates = 0;
     for (const NewEvent& event : unit.events) {
       const auto stored = Find(event.envelope.id);
@@ -55,6 +57,18 @@ class Resolver {
   Rows TakeRows() { return std::move(rows_); }
 
  private:
+  static absl::Status CheckDistinct(const Unit& unit) {
+    if (unit.events.size() == 1) return absl::OkStatus();
+    absl::flat_hash_set<Uuid> seen;
+    for (const NewEvent& event : unit.events) {
+      if (!seen.insert(event.envelope.id).second) {
+        return InvalidField("event_id", StrCat("expected distinct ids, got ",
+                                               event.envelope.id.ToString(), " twice"));
+      }
+    }
+    return absl::OkStatus();
+  }
+
   std::optional<Known::Event> Find(const Uuid& id) const {
     if (const auto added = added_.find(id); added != added_.end()) return added->second;
     if (const auto stored = known_.events.find(id); stored != known_.events.end()) {
@@ -119,7 +133,7 @@ class Resolver {
 
     if (facts.workflow_id && !facts.project.empty() && ProjectOf(facts.workflow_id).empty()) {
       added_projects_[*facts.workflow_id] = facts.project;
-      rows_.projects.emplace_back(*facts.workflow_id, facts.project);
+      rows_.owned.push_back({*facts.workflow_id, facts.project, position});
     }
     Groups groups = GroupsOf(event.envelope.type, facts, ProjectOf(facts.workflow_id), parents);
     for (const Membership& membership : groups.memberships) {

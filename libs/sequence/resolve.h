@@ -12,7 +12,8 @@
 
 namespace god33::sequence {
 
-// What was looked up in the log for a batch. True as long as the log ends at `head`.
+// What was looked up in the log for a batch. True as long as the log ends at `head` and no memberships of
+// stored events have changed since `generation`.
 struct Known {
   struct Event {
     std::int64_t position;
@@ -20,6 +21,7 @@ struct Known {
   };
 
   std::int64_t head = 0;
+  std::int64_t generation = 0;
   absl::flat_hash_map<Uuid, Event> events;  // those of the batch's ids and parents that are stored
   absl::flat_hash_map<std::int64_t, std::vector<Membership>> memberships;  // of the stored parents
   absl::flat_hash_map<Uuid, std::string> projects;    // of the workflows that the batch names
@@ -53,12 +55,18 @@ struct Rows {
     Membership membership;
   };
 
+  struct Owned {
+    Uuid workflow;
+    std::string project;
+    std::int64_t position;
+  };
+
   std::vector<EventRow> events;
   std::vector<Edge> edges;
   std::vector<Orphan> orphans;
   std::vector<LateParent> late_parents;
   std::vector<Member> members;
-  std::vector<std::pair<Uuid, std::string>> projects;  // workflows whose project became known
+  std::vector<Owned> owned;  // workflows whose project became known
   absl::flat_hash_map<std::string, std::int64_t> versions;  // of the aggregates that moved
 };
 

@@ -48,6 +48,7 @@ struct Placed {
 };
 
 // What became of a unit. Errors:
+//   INVALID_ARGUMENT                 it holds one id twice
 //   ALREADY_EXISTS ID_CONFLICT       an id is taken by other content; nothing was written
 //   ABORTED VERSION_CONFLICT         the aggregate has another version; nothing was written
 //   ABORTED PARTIAL_DUPLICATE        only some of the events had been stored before; nothing was written

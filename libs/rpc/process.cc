@@ -1,0 +1,57 @@
+#include "rpc/process.h"
+
+#include <pthread.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+
+#include "base/error.h"
+
+namespace god33::rpc {
+namespace {
+
+sigset_t StopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+}  // namespace
+
+void BlockSignals() {
+  std::signal(SIGPIPE, SIG_IGN);
+  const sigset_t signals = StopSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
+void WaitForStopSignal() {
+  const sigset_t signals = StopSignals();
+  int signal = 0;
+  sigwait(&signals, &signal);
+  Log(LogLevel::kInfo, "stopping", {{"signal", signal}});
+  std::signal(SIGTERM, SIG_DFL);
+  std::signal(SIGINT, SIG_DFL);
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+}
+
+void AddCommonOptions(CLI::App& app, CommonOptions& options) {
+  app.add_option("--listen", options.listen, "Address to serve on; port 0 is any free one")
+      ->envname("GOD33_LISTEN")
+      ->capture_default_str();
+  app.add_option("--http-listen", options.http_listen,
+                 "Address of /metrics, /healthz and /livez; port 0 is any free one")
+      ->envname("GOD33_HTTP_LISTEN")
+      ->capture_default_str();
+  app.add_option("--log-level", options.log_level, "debug, info, warning or error")
+      ->envname("GOD33_LOG_LEVEL")
+      ->capture_default_str()
+      ->check([](const std::string& text) {
+        LogLevel level;
+        const absl::Status status = ParseLogLevel(text, level);
+        return status.ok() ? std::string() : std::string(MessageOf(status));
+      });
+}
+
+}  // namespace god33::rpc

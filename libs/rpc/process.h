@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+
+#include "telemetry/log.h"
+
+namespace CLI {
+class App;
+}
+
+namespace god33::rpc {
+
+// To be called first in main, before any thread is started: SIGTERM and SIGINT wait for
+// WaitForStopSignal, and a client that has gone does not kill the process (SIGPIPE).
+void BlockSignals();
+
+// Waits for SIGTERM or SIGINT. A second one later ends the process at once.
+void WaitForStopSignal();
+
+// The options that all services have.
+struct CommonOptions {
+  std::string listen;
+  std::string http_listen = "127.0.0.1:0";
+  std::string log_level = "info";
+};
+
+// Adds --listen (GOD33_LISTEN), --http-listen (GOD33_HTTP_LISTEN) and --log-level (GOD33_LOG_LEVEL).
+// `options` holds the defaults and receives the values.
+void AddCommonOptions(CLI::App& app, CommonOptions& options);
+
+}  // namespace god33::rpc

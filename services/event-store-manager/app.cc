@@ -1,0 +1,98 @@
+#include "services/event-store-manager/app.h"
+
+#include <prometheus/registry.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "base/ids.h"
+#include "base/strings.h"
+#include "rpc/ops.h"
+#include "rpc/server.h"
+#include "services/event-store-manager/bus_reader.h"
+#include "services/event-store-manager/follower.h"
+#include "services/event-store-manager/housekeeper.h"
+#include "services/event-store-manager/outbox.h"
+#include "services/event-store-manager/projector.h"
+#include "services/event-store-manager/service.h"
+#include "services/event-store-manager/sorter.h"
+#include "telemetry/log.h"
+
+namespace god33::manager {
+
+// In the order of construction; destroyed in reverse: first the surfaces, then what works off the log,
+// then the reader, and the writer last, since the others hand their work to it.
+struct App::Parts {
+  Parts(const Config& config, const Topology& topology)
+      : metrics(registry),
+        sorter(clock, payloads, config.max_event_bytes),
+        outbox(config.Broker("outbox"), topology, metrics),
+        projector(metrics) {}
+
+  SystemClock clock;
+  TimeOrderedIds ids{clock};
+  wire::PayloadRegistry payloads;
+  prometheus::Registry registry;
+  Metrics metrics;
+  rpc::Health health;
+  Sorter sorter;
+  Outbox outbox;
+  Projector projector;
+
+  std::unique_ptr<LogWriter> writer;
+  std::unique_ptr<BusReader> reader;
+  std::unique_ptr<Follower> outbox_follower;
+  std::unique_ptr<Follower> projection_follower;
+  std::unique_ptr<Housekeeper> housekeeper;
+  std::unique_ptr<AppendService> service;
+  std::unique_ptr<rpc::OpsServer> ops;
+  std::unique_ptr<rpc::Server> server;
+};
+
+absl::StatusOr<std::unique_ptr<App>> App::Start(const Config& config) {
+  auto topology = config.BusTopology();
+  if (!topology.ok()) return topology.status();
+  auto parts = std::make_unique<Parts>(config, *topology);
+  parts->health.Expect("postgresql");
+  parts->health.Expect("rabbitmq");
+
+  auto ops = rpc::OpsServer::Start(config.common.http_listen, parts->health, parts->registry);
+  if (!ops.ok()) return ops.status();
+  parts->ops = *std::move(ops);
+
+  parts->writer = std::make_unique<LogWriter>(
+      LogWriter::Options{.database = config.Database("writer"), .batch_events = config.batch_events},
+      parts->clock, parts->metrics, parts->health);
+  parts->service = std::make_unique<AppendService>(*parts->writer, parts->payloads, parts->clock,
+                                                   parts->ids);
+  auto server = rpc::Server::Start({.listen = config.common.listen, .reflection = config.reflection},
+                                   {parts->service.get()}, parts->health);
+  if (!server.ok()) return server.status();
+  parts->server = *std::move(server);
+
+  parts->reader = std::make_unique<BusReader>(
+      BusReader::Options{.broker = config.Broker("reader"), .topology = *topology,
+                         .prefetch = config.prefetch},
+      parts->sorter, *parts->writer, parts->metrics, parts->health);
+  const std::string holder = StrCat(parts->ids.New().ToString(), " pid ", getpid());
+  parts->outbox_follower =
+      std::make_unique<Follower>("outbox", holder, config.Database("outbox"), parts->outbox);
+  parts->projection_follower = std::make_unique<Follower>(
+      "projector", holder, config.Database("projector"), parts->projector);
+  parts->housekeeper = std::make_unique<Housekeeper>(config.Database("housekeeper"));
+
+  Log(LogLevel::kInfo, "serving",
+      {{"grpc", parts->server->address()}, {"http", parts->ops->address()}});
+  return std::unique_ptr<App>(new App(std::move(parts)));
+}
+
+App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+App::~App() {
+  // Appends under way are answered, new ones go to another replica.
+  parts_->server->Stop(absl::Seconds(3));
+  parts_.reset();
+  Log(LogLevel::kInfo, "stopped");
+}
+
+}  // namespace god33::manager

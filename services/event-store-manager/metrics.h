@@ -1,0 +1,52 @@
+#pragma once
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <string>
+
+namespace god33::manager {
+
+// What operators can see of the manager. Thread-safe.
+class Metrics {
+ public:
+  explicit Metrics(prometheus::Registry& registry);
+
+  // Events that are in the log since this process started, by the way they came in.
+  prometheus::Counter& stored_from_bus;
+  prometheus::Counter& stored_by_append;
+  prometheus::Counter& duplicates;
+
+  prometheus::Counter& batches;
+  prometheus::Histogram& batch_events;
+  prometheus::Histogram& commit_seconds;
+
+  // From the receipt of a message or request to its commit.
+  prometheus::Histogram& ingest_seconds;
+
+  prometheus::Gauge& queued_events;   // waiting for the writer
+  prometheus::Gauge& head_position;   // the newest position this process gave
+  prometheus::Gauge& breaker_open;    // 1 while the database is away
+
+  prometheus::Counter& bus_connects;
+  prometheus::Counter& database_connects;
+
+  prometheus::Counter& relayed;           // appended events confirmed by the broker
+  prometheus::Gauge& relay_position;      // everything up to here is on the bus
+  prometheus::Gauge& projection_position;
+  prometheus::Counter& folded;
+  prometheus::Gauge& frozen_folds;
+  prometheus::Counter& adopted;           // events that joined a group through a late parent
+
+  prometheus::Counter& DeadLetters(const std::string& reason);
+
+ private:
+  Metrics(prometheus::Family<prometheus::Counter>& stored,
+          prometheus::Family<prometheus::Counter>& dead_letters, prometheus::Registry& registry);
+
+  prometheus::Family<prometheus::Counter>& dead_letters_;
+};
+
+}  // namespace god33::manager

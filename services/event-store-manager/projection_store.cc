@@ -1,0 +1,416 @@
+#include "services/event-store-manager/projection_store.h"
+
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "event/parts.h"
+#include "json/text.h"
+#include "projection/payload.h"
+
+namespace god33::manager {
+namespace {
+
+using projection::FoldEvent;
+using projection::SessionState;
+using projection::WorkflowState;
+
+// Of payloads as they are stored, compressed, so that one step's memory stays bounded.
+constexpr std::int64_t kMostBytes = 1 << 20;
+
+constexpr pg::Statement kHead = {"projector_head",
+                                 "SELECT coalesce(max(position), 0) FROM event_ids"};
+
+// Members that joined with their own position, members that joined later, and sessions' events.
+constexpr pg::Statement kItems = {"fold_items", R"sql(
+  SELECT since, position, group_id FROM (
+    SELECT since, position, group_id FROM memberships
+    WHERE position > $1::bigint AND position <= $2::bigint AND since = position AND kind = 'w'
+    UNION ALL
+    SELECT since, position, group_id FROM memberships
+    WHERE since > $1::bigint AND since <= $2::bigint AND since <> position AND kind = 'w'
+    UNION ALL
+    SELECT position, position, NULL FROM events
+    WHERE position > $1::bigint AND position <= $2::bigint AND session_id IS NOT NULL
+      AND recorded_at >= (SELECT max(month) FROM log_months WHERE first_position <= $1::bigint + 1)
+  ) AS items
+  ORDER BY since, since <> position, position, group_id NULLS LAST
+  OFFSET $3::bigint LIMIT $4::integer)sql"};
+
+constexpr pg::Statement kWorkflowItems = {"fold_items_of_workflow", R"sql(
+  SELECT since, position, group_id FROM memberships
+  WHERE kind = 'w' AND group_id = $1::uuid AND since <= $4::bigint
+    AND (since, since <> position, position) >= ($2::bigint, $2::bigint <> $3::bigint, $3::bigint)
+  ORDER BY since, since <> position, position LIMIT $5::integer)sql"};
+
+// Of a session that was opened by a recovery, the event that opened it names it as new_session_id; its
+// typed column may hold the old one.
+constexpr pg::Statement kSessionItems = {"fold_items_of_session", R"sql(
+  SELECT position, position, NULL::uuid FROM events
+  WHERE position >= $2::bigint AND position <= $3::bigint
+    AND (session_id = $1::uuid OR event_type = 'agent.letta.session.recovery.started')
+  ORDER BY position LIMIT $4::integer)sql"};
+
+// Only what folds read of large fields: most payloads are not needed at all.
+constexpr pg::Statement kEvents = {"fold_events", R"sql(
+  SELECT position, event_id, event_type, "timestamp", agent_context, correlation_ids, workflow_id,
+         coalesce(project, ''),
+         CASE WHEN relevant THEN payload ELSE '{}'::json END,
+         (SELECT group_id FROM memberships AS m
+          WHERE m.position = sized.position AND m.kind = 'w' AND m.since = m.position
+          ORDER BY group_id LIMIT 1)
+  FROM (
+    SELECT *, sum(CASE WHEN relevant THEN pg_column_size(payload) ELSE 0 END)
+                OVER (ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+    FROM (
+      SELECT t.n, e.*, (session_id IS NOT NULL OR event_type LIKE 'bmad.workflow.%'
+                        OR event_type LIKE 'agent.handoff.%') AS relevant
+      FROM unnest($1::bigint[]) WITH ORDINALITY AS t (position, n) JOIN events AS e USING (position)
+      WHERE e.recorded_at >= (SELECT max(month) FROM log_months WHERE first_position <= $2::bigint)
+    ) AS numbered
+  ) AS sized
+  WHERE coalesce(before, 0) < $3::bigint)sql"};
+
+constexpr pg::Statement kHandoffs = {"find_handoff_requests", R"sql(
+  SELECT i.event_id, i.position, e.payload
+  FROM event_ids AS i JOIN events AS e USING (position)
+  WHERE i.event_id = ANY($1::uuid[])
+    AND e.event_type IN ('bmad.workflow.handoff.requested', 'agent.handoff.requested'))sql"};
+
+constexpr pg::Statement kWorkflows = {"read_workflow_states", R"sql(
+  SELECT workflow_id, project_name, current_phase, coalesce(current_agent, ''), started_at, updated_at,
+         completed_at, metadata, correlation_ids, phase_history, agent_handoffs, version, position
+  FROM workflow_state WHERE workflow_id = ANY($1::uuid[]))sql"};
+
+constexpr pg::Statement kSaveWorkflow = {"save_workflow_state", R"sql(
+  INSERT INTO workflow_state (workflow_id, project_name, current_phase, current_agent, started_at,
+    updated_at, completed_at, metadata, correlation_ids, phase_history, agent_handoffs, version, position)
+  VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::timestamptz, $6::timestamptz, $7::timestamptz,
+    $8::json, $9::uuid[], $10::json, $11::json, $12::bigint, $13::bigint)
+  ON CONFLICT (workflow_id) DO UPDATE SET project_name = excluded.project_name,
+    current_phase = excluded.current_phase, current_agent = excluded.current_agent,
+    started_at = excluded.started_at, updated_at = excluded.updated_at,
+    completed_at = excluded.completed_at, metadata = excluded.metadata,
+    correlation_ids = excluded.correlation_ids, phase_history = excluded.phase_history,
+    agent_handoffs = excluded.agent_handoffs, version = excluded.version,
+    position = excluded.position)sql"};
+
+constexpr pg::Statement kSessions = {"read_session_states", R"sql(
+  SELECT session_id, agent_type, coalesce(agent_instance_id, ''), coalesce(checkpoint_id, ''),
+         workflow_id, coalesce(project_name, ''), started_at, last_active_at, completed_at, status,
+         metadata, version, position
+  FROM agent_sessions WHERE session_id = ANY($1::uuid[]))sql"};
+
+constexpr pg::Statement kSaveSession = {"save_session_state", R"sql(
+  INSERT INTO agent_sessions (session_id, agent_type, agent_instance_id, checkpoint_id, workflow_id,
+    project_name, started_at, last_active_at, completed_at, status, metadata, version, position)
+  VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::uuid, $6::text, $7::timestamptz, $8::timestamptz,
+    $9::timestamptz, $10::text, $11::json, $12::bigint, $13::bigint)
+  ON CONFLICT (session_id) DO UPDATE SET agent_type = excluded.agent_type,
+    agent_instance_id = excluded.agent_instance_id, checkpoint_id = excluded.checkpoint_id,
+    workflow_id = excluded.workflow_id, project_name = excluded.project_name,
+    started_at = excluded.started_at, last_active_at = excluded.last_active_at,
+    completed_at = excluded.completed_at, status = excluded.status, metadata = excluded.metadata,
+    version = excluded.version, position = excluded.position)sql"};
+
+constexpr pg::Statement kFrozenAmong = {"find_fold_failures", R"sql(
+  SELECT projection, aggregate_id, since, position, error, attempts FROM fold_failures
+  WHERE projection = $1::text AND aggregate_id = ANY($2::uuid[]))sql"};
+
+constexpr pg::Statement kNextRetry = {"next_fold_retry", R"sql(
+  SELECT projection, aggregate_id, since, position, error, attempts FROM fold_failures
+  WHERE next_attempt_at <= clock_timestamp() ORDER BY next_attempt_at LIMIT 1)sql"};
+
+constexpr pg::Statement kCountFrozen = {"count_fold_failures", "SELECT count(*) FROM fold_failures"};
+
+constexpr pg::Statement kFreeze = {"freeze_fold", R"sql(
+  INSERT INTO fold_failures (projection, aggregate_id, since, position, error, attempts, next_attempt_at)
+  VALUES ($1::text, $2::uuid, $3::bigint, $4::bigint, $5::text, $6::integer,
+    clock_timestamp() + make_interval(secs => $7::bigint))
+  ON CONFLICT (projection, aggregate_id) DO UPDATE SET since = excluded.since,
+    position = excluded.position, error = excluded.error, attempts = excluded.attempts,
+    next_attempt_at = excluded.next_attempt_at)sql"};
+
+constexpr pg::Statement kThaw = {"thaw_fold", R"sql(
+  DELETE FROM fold_failures WHERE projection = $1::text AND aggregate_id = $2::uuid)sql"};
+
+constexpr pg::Statement kFillProjects = {"fill_projects", R"sql(
+  WITH members AS (
+    SELECT e.position, e.recorded_at, p.project
+    FROM workflow_projects AS p
+      JOIN memberships AS m ON m.kind = 'w' AND m.group_id = p.workflow_id AND m.position < p.position
+      JOIN events AS e ON e.position = m.position
+    WHERE p.position > $1::bigint AND p.position <= $2::bigint AND e.project IS NULL
+    LIMIT 1000)
+  UPDATE events AS e SET project = m.project FROM members AS m
+  WHERE e.position = m.position AND e.recorded_at = m.recorded_at)sql"};
+
+std::vector<FoldItem> ReadItems(const pg::Result& rows) {
+  std::vector<FoldItem> items;
+  for (int i = 0; i < rows.rows(); ++i) {
+    items.push_back({.since = rows.Int8(i, 0),
+                     .position = rows.Int8(i, 1),
+                     .workflow = rows.OptionalId(i, 2)});
+  }
+  return items;
+}
+
+pg::Params& TextOrNull(pg::Params& params, const std::string& text) {
+  return text.empty() ? params.Null() : params.Text(text);
+}
+
+ProjectionStore::Failure ReadFailure(const pg::Result& rows, int row) {
+  return {.projection = std::string(rows.Bytes(row, 0)),
+          .aggregate = rows.Id(row, 1),
+          .since = rows.Int8(row, 2),
+          .position = rows.Int8(row, 3),
+          .error = std::string(rows.Bytes(row, 4)),
+          .attempts = rows.Int4(row, 5)};
+}
+
+}  // namespace
+
+absl::StatusOr<std::int64_t> ProjectionStore::Head() {
+  const auto rows = connection_.Query(kHead);
+  if (!rows.ok()) return rows.status();
+  return rows->Int8(0, 0);
+}
+
+absl::StatusOr<std::vector<FoldItem>> ProjectionStore::Items(std::int64_t after, std::int64_t up_to,
+                                                             std::int64_t skip, int limit) {
+  const auto rows = connection_.Query(
+      kItems, pg::Params().Int8(after).Int8(up_to).Int8(skip).Int4(limit));
+  if (!rows.ok()) return rows.status();
+  return ReadItems(*rows);
+}
+
+absl::StatusOr<std::vector<FoldItem>> ProjectionStore::WorkflowItems(const Uuid& workflow,
+                                                                     std::int64_t since,
+                                                                     std::int64_t position,
+                                                                     std::int64_t up_to, int limit) {
+  const auto rows = connection_.Query(
+      kWorkflowItems,
+      pg::Params().Id(workflow).Int8(since).Int8(position).Int8(up_to).Int4(limit));
+  if (!rows.ok()) return rows.status();
+  return ReadItems(*rows);
+}
+
+absl::StatusOr<std::vector<FoldItem>> ProjectionStore::SessionItems(const Uuid& session,
+                                                                    std::int64_t since,
+                                                                    std::int64_t up_to, int limit) {
+  const auto rows = connection_.Query(
+      kSessionItems, pg::Params().Id(session).Int8(since).Int8(up_to).Int4(limit));
+  if (!rows.ok()) return rows.status();
+  return ReadItems(*rows);
+}
+
+absl::StatusOr<std::map<std::int64_t, FoldEvent>> ProjectionStore::Events(
+    const std::vector<FoldItem>& items) {
+  std::map<std::int64_t, FoldEvent> events;
+  if (items.empty()) return events;
+  pg::Array positions(pg::Type::kInt8);
+  std::int64_t oldest = items.front().position;
+  for (const FoldItem& item : items) {
+    // Items of one event follow each other.
+    if (&item == &items.front() || (&item - 1)->position != item.position) {
+      positions.Int8(item.position);
+    }
+    oldest = std::min(oldest, item.position);
+  }
+  const auto rows = connection_.Query(
+      kEvents, pg::Params().Array(std::move(positions)).Int8(oldest).Int8(kMostBytes));
+  if (!rows.ok()) return rows.status();
+  for (int i = 0; i < rows->rows(); ++i) {
+    FoldEvent& event = events[rows->Int8(i, 0)];
+    event.position = rows->Int8(i, 0);
+    event.id = rows->Id(i, 1);
+    event.type = rows->Bytes(i, 2);
+    event.time = rows->Time(i, 3);
+    if (!rows->IsNull(i, 4)) {
+      const event::AgentContext context =
+          event::ReadContext(json::Value::Checked(rows->Bytes(i, 4)));
+      event.agent_type = context.type.value_or("");
+      event.agent_instance = context.instance_id.value_or("");
+    }
+    event.parents = rows->Ids(i, 5);
+    event.workflow = rows->OptionalId(i, 6);
+    event.project = rows->Bytes(i, 7);
+    event.payload = rows->Bytes(i, 8);
+    if (!event.workflow) event.workflow = rows->OptionalId(i, 9);
+  }
+  if (absl::Status status = AddHandoffTargets(events); !status.ok()) return status;
+  return events;
+}
+
+absl::Status ProjectionStore::AddHandoffTargets(std::map<std::int64_t, FoldEvent>& events) {
+  std::vector<Uuid> parents;
+  for (const auto& [position, event] : events) {
+    if (event.type == "agent.handoff.accepted") {
+      parents.insert(parents.end(), event.parents.begin(), event.parents.end());
+    }
+  }
+  if (parents.empty()) return absl::OkStatus();
+  const auto rows = connection_.Query(kHandoffs, pg::Params().Ids(parents));
+  if (!rows.ok()) return rows.status();
+  absl::flat_hash_map<Uuid, int> row_of;
+  for (int i = 0; i < rows->rows(); ++i) row_of[rows->Id(i, 0)] = i;
+  for (auto& [position, event] : events) {
+    if (event.type != "agent.handoff.accepted") continue;
+    for (const Uuid& parent : event.parents) {
+      const auto found = row_of.find(parent);
+      // A request that was stored after its answer tells nothing: folding again must give the same.
+      if (found == row_of.end() || rows->Int8(found->second, 1) > position) continue;
+      event.handoff_to = projection::Payload(rows->Bytes(found->second, 2)).Text("to_agent");
+      break;
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::map<Uuid, WorkflowState>> ProjectionStore::Workflows(
+    const std::vector<Uuid>& ids) {
+  std::map<Uuid, WorkflowState> states;
+  for (const Uuid& id : ids) states[id].id = id;
+  if (ids.empty()) return states;
+  const auto rows = connection_.Query(kWorkflows, pg::Params().Ids(ids));
+  if (!rows.ok()) return rows.status();
+  for (int i = 0; i < rows->rows(); ++i) {
+    WorkflowState& state = states[rows->Id(i, 0)];
+    state.project_name = rows->Bytes(i, 1);
+    state.current_phase = rows->Bytes(i, 2);
+    state.current_agent = rows->Bytes(i, 3);
+    state.started_at = rows->Time(i, 4);
+    state.updated_at = rows->Time(i, 5);
+    state.completed_at = rows->OptionalTime(i, 6);
+    projection::ReadMetadata(rows->Bytes(i, 7), state);
+    const std::vector<Uuid> events = rows->Ids(i, 8);
+    state.events = {events.begin(), events.end()};
+    projection::ReadPhaseHistory(rows->Bytes(i, 9), state);
+    projection::ReadHandoffs(rows->Bytes(i, 10), state);
+    state.version = rows->Int8(i, 11);
+    state.position = rows->Int8(i, 12);
+  }
+  return states;
+}
+
+absl::StatusOr<std::map<Uuid, SessionState>> ProjectionStore::Sessions(const std::vector<Uuid>& ids) {
+  std::map<Uuid, SessionState> states;
+  for (const Uuid& id : ids) states[id].id = id;
+  if (ids.empty()) return states;
+  const auto rows = connection_.Query(kSessions, pg::Params().Ids(ids));
+  if (!rows.ok()) return rows.status();
+  for (int i = 0; i < rows->rows(); ++i) {
+    SessionState& state = states[rows->Id(i, 0)];
+    state.agent_type = rows->Bytes(i, 1);
+    state.agent_instance_id = rows->Bytes(i, 2);
+    state.checkpoint_id = rows->Bytes(i, 3);
+    state.workflow_id = rows->OptionalId(i, 4);
+    state.project_name = rows->Bytes(i, 5);
+    state.started_at = rows->Time(i, 6);
+    state.last_active_at = rows->Time(i, 7);
+    state.completed_at = rows->OptionalTime(i, 8);
+    state.status = rows->Bytes(i, 9);
+    projection::ReadMetadata(rows->Bytes(i, 10), state);
+    state.version = rows->Int8(i, 11);
+    state.position = rows->Int8(i, 12);
+  }
+  return states;
+}
+
+absl::Status ProjectionStore::Save(const std::map<Uuid, WorkflowState>& workflows) {
+  for (const auto& [id, state] : workflows) {
+    pg::Params params;
+    params.Id(id).Text(state.project_name).Text(state.current_phase);
+    TextOrNull(params, state.current_agent).Time(state.started_at).Time(state.updated_at);
+    if (state.completed_at) {
+      params.Time(*state.completed_at);
+    } else {
+      params.Null();
+    }
+    params.Text(projection::MetadataJson(state))
+        .Ids({state.events.begin(), state.events.end()})
+        .Text(projection::PhaseHistoryJson(state))
+        .Text(projection::HandoffsJson(state))
+        .Int8(state.version)
+        .Int8(state.position);
+    if (const auto saved = connection_.Query(kSaveWorkflow, params); !saved.ok()) {
+      return saved.status();
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ProjectionStore::Save(const std::map<Uuid, SessionState>& sessions) {
+  for (const auto& [id, state] : sessions) {
+    pg::Params params;
+    params.Id(id).Text(state.agent_type);
+    TextOrNull(params, state.agent_instance_id);
+    TextOrNull(params, state.checkpoint_id);
+    if (state.workflow_id) {
+      params.Id(*state.workflow_id);
+    } else {
+      params.Null();
+    }
+    TextOrNull(params, state.project_name).Time(state.started_at).Time(state.last_active_at);
+    if (state.completed_at) {
+      params.Time(*state.completed_at);
+    } else {
+      params.Null();
+    }
+    params.Text(state.status)
+        .Text(projection::MetadataJson(state))
+        .Int8(state.version)
+        .Int8(state.position);
+    if (const auto saved = connection_.Query(kSaveSession, params); !saved.ok()) {
+      return saved.status();
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<ProjectionStore::Failure>> ProjectionStore::FrozenAmong(
+    const std::string& projection, const std::vector<Uuid>& ids) {
+  const auto rows = connection_.Query(kFrozenAmong, pg::Params().Text(projection).Ids(ids));
+  if (!rows.ok()) return rows.status();
+  std::vector<Failure> failures;
+  for (int i = 0; i < rows->rows(); ++i) failures.push_back(ReadFailure(*rows, i));
+  return failures;
+}
+
+absl::StatusOr<std::optional<ProjectionStore::Failure>> ProjectionStore::NextRetry() {
+  const auto rows = connection_.Query(kNextRetry);
+  if (!rows.ok()) return rows.status();
+  if (rows->rows() == 0) return std::nullopt;
+  return ReadFailure(*rows, 0);
+}
+
+absl::StatusOr<std::int64_t> ProjectionStore::CountFrozen() {
+  const auto rows = connection_.Query(kCountFrozen);
+  if (!rows.ok()) return rows.status();
+  return rows->Int8(0, 0);
+}
+
+absl::Status ProjectionStore::Freeze(const Failure& failure, absl::Duration retry_in) {
+  return connection_
+      .Query(kFreeze, pg::Params()
+                          .Text(failure.projection)
+                          .Id(failure.aggregate)
+                          .Int8(failure.since)
+                          .Int8(failure.position)
+                          .Text(json::CleanText(failure.error))
+                          .Int4(failure.attempts)
+                          .Int8(absl::ToInt64Seconds(retry_in)))
+      .status();
+}
+
+absl::Status ProjectionStore::Thaw(const Failure& failure) {
+  return connection_.Query(kThaw, pg::Params().Text(failure.projection).Id(failure.aggregate))
+      .status();
+}
+
+absl::StatusOr<std::int64_t> ProjectionStore::FillProjects(std::int64_t after, std::int64_t up_to) {
+  const auto filled = connection_.Query(kFillProjects, pg::Params().Int8(after).Int8(up_to));
+  if (!filled.ok()) return filled.status();
+  return filled->affected();
+}
+
+}  // namespace god33::manager

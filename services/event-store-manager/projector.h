@@ -1,0 +1,28 @@
+#pragma once
+
+#include <functional>
+
+#include "services/event-store-manager/follower.h"
+#include "services/event-store-manager/metrics.h"
+#include "services/event-store-manager/projection_store.h"
+
+namespace god33::manager {
+
+// Keeps workflow_state and agent_sessions: follows the log by position and folds every event that belongs
+// to a workflow or names a session, state and cursor in one transaction (DESIGN.md, decision 10). Before
+// it passes a parent that came late, it lets the parent's descendants join (adoption.h). An aggregate
+// whose fold fails is frozen, visibly, and tried again; the others go on. Storing events never waits for
+// it.
+class Projector final : public FollowerWork {
+ public:
+  explicit Projector(Metrics& metrics) : metrics_(metrics) {}
+
+  absl::StatusOr<bool> Step(pg::Connection& connection, eventlog::CursorLease& lease) override;
+
+ private:
+  absl::StatusOr<bool> RetryFrozen(pg::Connection& connection, const eventlog::CursorLease& lease);
+
+  Metrics& metrics_;
+};
+
+}  // namespace god33::manager
