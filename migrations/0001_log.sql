@@ -175,9 +175,11 @@ BEGIN
   IF to_regclass('public.' || partition) IS NOT NULL THEN
     RETURN;
   END IF;
-  -- Two managers may get here at once.
+  -- Two managers may get here at once. The catalog is read anew: to_regclass answers from a cache that
+  -- the wait for the lock does not refresh.
   PERFORM pg_advisory_xact_lock(33, 2);
-  IF to_regclass('public.' || partition) IS NOT NULL THEN
+  IF EXISTS (SELECT FROM pg_class WHERE relname = partition
+             AND relnamespace = 'public'::regnamespace) THEN
     RETURN;
   END IF;
   EXECUTE format('CREATE TABLE public.%I (LIKE public.events INCLUDING DEFAULTS)', partition);
