@@ -1,5 +1,6 @@
 #include "transcode/json_reader.h"
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -149,13 +150,17 @@ class Reader {
   absl::Status Map(const Place& place, const json::Value& value, Message& message,
                    const FieldDescriptor& field) {
     if (!value.is_object()) return Expected(place, "an object", value);
+    std::map<std::string, json::Member> members;
     for (const json::Member member : value.members()) {
+      members.insert_or_assign(member.key(), member);
+    }
+    for (const auto& [key, member] : members) {
       const std::string text = StrCat("[", member.raw_key, "]");
       const Place inner{.outer = &place, .index = text};
       if (absl::Status status = Spend(inner, field); !status.ok()) return status;
       Message& entry = *message.GetReflection()->AddMessage(&message, &field);
       const FieldDescriptor& key_field = *field.message_type()->map_key();
-      if (absl::Status status = SetFromText(entry, key_field, member.key()); !status.ok()) {
+      if (absl::Status status = SetFromText(entry, key_field, key); !status.ok()) {
         return Invalid(inner, StrCat("as a key: ", MessageOf(status)));
       }
       absl::Status status = Single(inner, member.value, entry, *field.message_type()->map_value());

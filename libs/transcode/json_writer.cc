@@ -316,9 +316,7 @@ class JsonWriter::Plans {
 };
 
 JsonWriter::JsonWriter(const Descriptor& type, const FieldDescriptor* only)
-    : plans_(std::make_unique<const Plans>(type, only)) {}
-
-JsonWriter::~JsonWriter() = default;
+    : plans_(std::make_shared<const Plans>(type, only)) {}
 
 void JsonWriter::Append(std::string& out, const Message& message) const {
   plans_->Append(out, message);

@@ -14,20 +14,20 @@ namespace god33::transcode {
 // god33.event.v1.Json is its text, inline (null when unset or empty). Maps are ordered by key. Strings
 // that are not UTF-8 get U+FFFD.
 //
-// The plan of how to write is compiled once, by the constructor. Immutable, so thread-safe.
+// The plan of how to write is compiled once, by the constructor; copies share it. Immutable, so
+// thread-safe.
 class JsonWriter {
  public:
   // For whole messages, or for the value of one field only (response_body of google.api.http).
   explicit JsonWriter(const google::protobuf::Descriptor& type,
                       const google::protobuf::FieldDescriptor* only = nullptr);
-  ~JsonWriter();
 
   // Appends the JSON of a message of that type.
   void Append(std::string& out, const google::protobuf::Message& message) const;
 
  private:
   class Plans;
-  std::unique_ptr<const Plans> plans_;
+  std::shared_ptr<const Plans> plans_;
 };
 
 }  // namespace god33::transcode

@@ -79,8 +79,10 @@ std::string ToJson(const Problem& problem) {
     writer.Key("field");
     writer.String(problem.field);
   }
-  writer.Key("instance");
-  writer.String(problem.instance);
+  if (!problem.instance.empty()) {
+    writer.Key("instance");
+    writer.String(problem.instance);
+  }
   writer.EndObject();
   return text;
 }

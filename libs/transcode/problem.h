@@ -15,7 +15,7 @@ struct Problem {
   std::string detail;    // for people
   std::string reason;    // stable, UPPER_SNAKE, for programs
   std::string field;     // of the request, at fault; empty: none
-  std::string instance;  // the request's path, as sent
+  std::string instance;  // the request's path, as sent; empty: it is not known
 };
 
 // The HTTP status of a canonical code, after google/rpc/code.proto. OUT_OF_RANGE with the reason
@@ -28,7 +28,7 @@ Problem ToProblem(const absl::Status& status, std::string_view instance,
                   std::string_view request_id);
 
 // {"type":"about:blank","title":<the status's phrase>,"status":...,"detail":...,"reason":...,
-// "field":..., "instance":...}; the field only if there is one.
+// "field":..., "instance":...}; field and instance only if they are not empty.
 std::string ToJson(const Problem& problem);
 
 }  // namespace god33::transcode

@@ -1,5 +1,3 @@
-#include <cstdio>
-
 #include "base/error.h"
 #include "rpc/process.h"
 #include "services/event-store-manager/app.h"

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <prometheus/counter.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <string>
+
+namespace god33::api {
+
+// What operators can see of the API. Thread-safe.
+class Metrics {
+ public:
+  explicit Metrics(prometheus::Registry& registry);
+
+  // Counts one call and its time, the wait for the executor included.
+  void Count(const std::string& method, const std::string& code, double seconds);
+
+ private:
+  prometheus::Family<prometheus::Counter>& calls_;
+  prometheus::Family<prometheus::Histogram>& seconds_;
+};
+
+}  // namespace god33::api

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <functional>
+
+#include "base/executor.h"
+#include "god33/store/v1/event_store.grpc.pb.h"
+#include "services/event-store-api/event_store.h"
+#include "services/event-store-api/metrics.h"
+#include "services/event-store-api/workflow_store.h"
+#include "wire/registry.h"
+
+namespace god33::api {
+
+// The asking half of EventStoreService. Queries run on the executor, which refuses when it is full.
+class QueryService final : public store::v1::EventStoreService::CallbackService {
+ public:
+  QueryService(EventStore& events, WorkflowStore& workflows, const wire::PayloadRegistry& registry,
+               Executor& executor, Metrics& metrics)
+      : events_(events),
+        workflows_(workflows),
+        registry_(registry),
+        executor_(executor),
+        metrics_(metrics) {}
+
+  grpc::ServerUnaryReactor* ListEvents(grpc::CallbackServerContext* context,
+                                       const store::v1::ListEventsRequest* request,
+                                       store::v1::ListEventsResponse* response) override;
+  grpc::ServerUnaryReactor* GetEvent(grpc::CallbackServerContext* context,
+                                     const store::v1::GetEventRequest* request,
+                                     store::v1::GetEventResponse* response) override;
+  grpc::ServerUnaryReactor* ListEventTypes(grpc::CallbackServerContext* context,
+                                           const store::v1::ListEventTypesRequest* request,
+                                           store::v1::ListEventTypesResponse* response) override;
+  grpc::ServerUnaryReactor* ListWorkflows(grpc::CallbackServerContext* context,
+                                          const store::v1::ListWorkflowsRequest* request,
+                                          store::v1::ListWorkflowsResponse* response) override;
+  grpc::ServerUnaryReactor* GetWorkflow(grpc::CallbackServerContext* context,
+                                        const store::v1::GetWorkflowRequest* request,
+                                        store::v1::GetWorkflowResponse* response) override;
+
+ private:
+  // Runs `query` on the executor and ends the call with its status.
+  grpc::ServerUnaryReactor* Run(grpc::CallbackServerContext* context, const char* method,
+                                std::function<absl::Status()> query);
+
+  EventStore& events_;
+  WorkflowStore& workflows_;
+  const wire::PayloadRegistry& registry_;
+  Executor& executor_;
+  Metrics& metrics_;
+};
+
+}  // namespace god33::api

@@ -1,0 +1,185 @@
+#include "services/event-store-api/workflow_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "base/sha256.h"
+#include "base/strings.h"
+#include "projection/workflow.h"
+#include "wire/proto.h"
+
+namespace god33::api {
+namespace {
+
+constexpr std::size_t kMostText = 255;
+
+#define GOD33_WORKFLOW_COLUMNS                                                                     \
+  "w.workflow_id, w.project_name, w.current_phase, w.current_agent, w.started_at, w.updated_at, "  \
+  "w.completed_at, w.metadata, w.correlation_ids, w.phase_history, w.agent_handoffs, w.version, "  \
+  "w.position, f.position, f.error, f.attempts, f.next_attempt_at "                                \
+  "FROM workflow_state AS w LEFT JOIN fold_failures AS f "                                         \
+  "ON f.projection = 'workflow' AND f.aggregate_id = w.workflow_id "
+
+constexpr pg::Statement kGet = {"get_workflow",
+                                "SELECT " GOD33_WORKFLOW_COLUMNS "WHERE w.workflow_id = $1::uuid"};
+
+void ReadWorkflow(const pg::Result& rows, int row, store::v1::Workflow& workflow) {
+  workflow.set_workflow_id(rows.Id(row, 0).ToString());
+  workflow.set_project_name(std::string(rows.Bytes(row, 1)));
+  workflow.set_current_phase(std::string(rows.Bytes(row, 2)));
+  if (!rows.IsNull(row, 3)) workflow.set_current_agent(std::string(rows.Bytes(row, 3)));
+  *workflow.mutable_started_at() = wire::ToProto(rows.Time(row, 4));
+  *workflow.mutable_updated_at() = wire::ToProto(rows.Time(row, 5));
+  if (!rows.IsNull(row, 6)) *workflow.mutable_completed_at() = wire::ToProto(rows.Time(row, 6));
+  workflow.mutable_metadata()->set_text(std::string(rows.Bytes(row, 7)));
+  for (const Uuid& id : rows.Ids(row, 8)) workflow.add_correlation_ids(id.ToString());
+
+  projection::WorkflowState state;
+  projection::ReadPhaseHistory(rows.Bytes(row, 9), state);
+  for (const projection::WorkflowPhase& phase : state.phase_history) {
+    store::v1::WorkflowPhase& entry = *workflow.add_phase_history();
+    entry.set_phase(phase.phase);
+    if (phase.started_at) *entry.mutable_started_at() = wire::ToProto(*phase.started_at);
+    if (phase.completed_at) *entry.mutable_completed_at() = wire::ToProto(*phase.completed_at);
+  }
+  projection::ReadHandoffs(rows.Bytes(row, 10), state);
+  for (const projection::WorkflowHandoff& handoff : state.handoffs) {
+    store::v1::WorkflowHandoff& entry = *workflow.add_agent_handoffs();
+    entry.set_from(handoff.from);
+    entry.set_to(handoff.to);
+    *entry.mutable_at() = wire::ToProto(handoff.at);
+    if (handoff.accepted_at) *entry.mutable_accepted_at() = wire::ToProto(*handoff.accepted_at);
+    entry.set_event_id(handoff.event_id.ToString());
+  }
+  workflow.set_version(rows.Int8(row, 11));
+  workflow.set_position(rows.Int8(row, 12));
+  if (!rows.IsNull(row, 13)) {
+    store::v1::FoldFailure& failure = *workflow.mutable_frozen();
+    failure.set_position(rows.Int8(row, 13));
+    failure.set_error(std::string(rows.Bytes(row, 14)));
+    failure.set_attempts(rows.Int4(row, 15));
+    *failure.mutable_next_attempt_at() = wire::ToProto(rows.Time(row, 16));
+  }
+}
+
+absl::StatusOr<std::string> ReadText(const char* field, const std::string& text) {
+  if (text.size() > kMostText || text.find('\0') != std::string::npos) {
+    return InvalidField(field, StrCat("expected at most ", kMostText, " bytes of text"));
+  }
+  return text;
+}
+
+// The page behind `token`, newest update first.
+Sql PageSql(const WorkflowQuery& query, const std::optional<TimeToken>& token) {
+  Sql sql;
+  std::string where;
+  const auto add = [&where](std::string_view condition) {
+    StrAppend(&where, where.empty() ? "WHERE " : " AND ", condition);
+  };
+  const auto equals = [&](const char* column, const std::string& value) {
+    if (value.empty()) return;
+    sql.params.Text(value);
+    add(StrCat(column, " = $", sql.params.count(), "::text"));
+  };
+  equals("w.project_name", query.project_name);
+  equals("w.current_phase", query.current_phase);
+  equals("w.current_agent", query.current_agent);
+  if (query.completed) {
+    add(*query.completed ? "w.completed_at IS NOT NULL" : "w.completed_at IS NULL");
+  }
+  if (token) {
+    sql.params.Time(absl::FromUnixMicros(token->unix_micros)).Id(token->id);
+    const int last = sql.params.count();
+    // One descends and the other ascends, so this is no row comparison.
+    add(StrCat("w.updated_at <= $", last - 1, "::timestamptz AND (w.updated_at < $", last - 1,
+               "::timestamptz OR w.workflow_id > $", last, "::uuid)"));
+  }
+  sql.params.Int8(query.limit + 1);
+  sql.text = StrCat("SELECT " GOD33_WORKFLOW_COLUMNS, where,
+                    " ORDER BY w.updated_at DESC, w.workflow_id LIMIT $", sql.params.count(),
+                    "::bigint");
+  return sql;
+}
+
+}  // namespace
+
+std::string WorkflowQuery::Fingerprint() const {
+  return Sha256Hex(StrCat(project_name.size(), ":", project_name, current_phase.size(), ":",
+                          current_phase, current_agent.size(), ":", current_agent,
+                          completed ? (*completed ? "c" : "r") : "-"))
+      .substr(0, 16);
+}
+
+absl::StatusOr<WorkflowQuery> ReadQuery(const store::v1::ListWorkflowsRequest& request) {
+  WorkflowQuery query;
+  auto project = ReadText("project_name", request.project_name());
+  if (!project.ok()) return project.status();
+  auto phase = ReadText("current_phase", request.current_phase());
+  if (!phase.ok()) return phase.status();
+  auto agent = ReadText("current_agent", request.current_agent());
+  if (!agent.ok()) return agent.status();
+  const auto limit = ReadLimit(request.has_limit(), request.limit());
+  if (!limit.ok()) return limit.status();
+  if (request.min_position() < 0) return InvalidField("min_position", "expected 0 or more");
+  query.project_name = *std::move(project);
+  query.current_phase = *std::move(phase);
+  query.current_agent = *std::move(agent);
+  if (request.has_completed()) query.completed = request.completed();
+  query.limit = *limit;
+  query.page_token = request.page_token();
+  query.min_position = request.min_position();
+  return query;
+}
+
+absl::Status WorkflowStore::List(const WorkflowQuery& query,
+                                 store::v1::ListWorkflowsResponse& response) {
+  std::optional<TimeToken> token;
+  if (!query.page_token.empty()) {
+    auto decoded = DecodeTimeToken(query.page_token);
+    if (!decoded.ok()) return decoded.status();
+    token = *std::move(decoded);
+    if (token->fingerprint != query.Fingerprint()) {
+      return InvalidField("page_token", "it belongs to other filters; pass the same");
+    }
+  }
+  return reader_.Run([&](pg::Connection& connection) -> absl::Status {
+    response.Clear();
+    const auto state =
+        reader_.StateAt(connection, query.min_position, Reader::Of::kProjection);
+    if (!state.ok()) return state.status();
+    const auto rows = reader_.Query(connection, PageSql(query, token));
+    if (!rows.ok()) return rows.status();
+    const int count = std::min(rows->rows(), query.limit);
+    for (int i = 0; i < count; ++i) ReadWorkflow(*rows, i, *response.add_workflows());
+    if (rows->rows() > count) {
+      response.set_next_page_token(
+          EncodeTimeToken({.fingerprint = query.Fingerprint(),
+                           .unix_micros = absl::ToUnixMicros(rows->Time(count - 1, 5)),
+                           .id = rows->Id(count - 1, 0)}));
+    }
+    response.set_position(state->projected);
+    return absl::OkStatus();
+  });
+}
+
+absl::Status WorkflowStore::Get(const Uuid& id, std::int64_t min_position,
+                                store::v1::Workflow& workflow) {
+  return reader_.Run([&](pg::Connection& connection) -> absl::Status {
+    workflow.Clear();
+    if (min_position > 0) {
+      const auto state = reader_.StateAt(connection, min_position, Reader::Of::kProjection);
+      if (!state.ok()) return state.status();
+    }
+    const auto rows = connection.Query(kGet, pg::Params().Id(id));
+    if (!rows.ok()) return rows.status();
+    if (rows->rows() == 0) {
+      return MakeError(absl::StatusCode::kNotFound, "WORKFLOW_NOT_FOUND",
+                       StrCat("no workflow has the id ", id.ToString()), "workflow_id");
+    }
+    ReadWorkflow(*rows, 0, workflow);
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace god33::api

@@ -1,0 +1,50 @@
+#include "services/gateway/exchange.h"
+
+#include <utility>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/strings.h"
+#include "services/gateway/answer.h"
+#include "telemetry/log.h"
+
+namespace god33::gateway {
+
+Exchange::Exchange(http::Request request, std::unique_ptr<http::Responder> responder, std::string id,
+                   Metrics& metrics)
+    : request_(std::move(request)),
+      responder_(std::move(responder)),
+      id_(std::move(id)),
+      metrics_(metrics),
+      began_nanos_(MonotonicNanos()) {}
+
+void Exchange::Send(http::Response response) { Finish(std::move(response), ""); }
+
+void Exchange::Fail(const transcode::Problem& problem) {
+  Finish(ProblemAnswer(problem), problem.detail);
+}
+
+void Exchange::Fail(const absl::Status& status, const std::string& cause) {
+  Finish(ProblemAnswer(transcode::ToProblem(status, request_.path, id_)),
+         cause.empty() ? std::string(MessageOf(status)) : cause);
+}
+
+void Exchange::Finish(http::Response response, const std::string& error) {
+  const absl::Duration took = absl::Nanoseconds(MonotonicNanos() - began_nanos_);
+  metrics_.Count(request_.method, route_, response.status, took);
+  const LogLevel level = response.status >= 500 ? LogLevel::kWarning : LogLevel::kDebug;
+  Log(level, "request",
+      {{"request_id", id_},
+       {"method", request_.method},
+       {"path", request_.path},
+       {"route", route_},
+       {"status", response.status},
+       {"seconds", absl::ToDoubleSeconds(took)},
+       {"bytes", response.body.size()},
+       {"peer", request_.peer},
+       {"error", error}});
+  response.headers.emplace_back("X-Request-Id", id_);
+  responder_->Send(std::move(response));
+}
+
+}  // namespace god33::gateway

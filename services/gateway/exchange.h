@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "http/server.h"
+#include "services/gateway/metrics.h"
+#include "transcode/problem.h"
+
+namespace god33::gateway {
+
+// One HTTP request on its way through the gateway, up to its answer, which is counted and logged (at
+// debug; from 500 on as a warning, with what the client is not told).
+class Exchange {
+ public:
+  Exchange(http::Request request, std::unique_ptr<http::Responder> responder, std::string id,
+           Metrics& metrics);
+
+  const http::Request& request() const { return request_; }
+  const std::string& id() const { return id_; }
+
+  // The path template that the request matched; for metrics and the log.
+  void set_route(std::string route) { route_ = std::move(route); }
+
+  // Runs if the client goes away before the answer; see http::Responder.
+  void OnGone(absl::AnyInvocable<void() &&> callback) { responder_->OnGone(std::move(callback)); }
+
+  // Each ends the exchange; one call to one of them. From any thread.
+  void Send(http::Response response);
+  void Fail(const transcode::Problem& problem);
+
+  // `cause` is for the log: what lies behind the error.
+  void Fail(const absl::Status& status, const std::string& cause = "");
+
+ private:
+  void Finish(http::Response response, const std::string& error);
+
+  const http::Request request_;
+  const std::unique_ptr<http::Responder> responder_;
+  const std::string id_;
+  Metrics& metrics_;
+  const std::int64_t began_nanos_;
+  std::string route_ = "unmatched";
+};
+
+}  // namespace god33::gateway

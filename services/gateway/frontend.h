@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/ids.h"
+#include "http/server.h"
+#include "services/gateway/api.h"
+#include "services/gateway/health_check.h"
+#include "services/gateway/metrics.h"
+
+namespace god33::gateway {
+
+// Where every HTTP request enters: gives it an id, and hands it to the API or answers one of the only two
+// routes that no annotation makes, /healthz and /livez. Thread-safe.
+class Frontend {
+ public:
+  // All must outlive it, and the requests under way.
+  Frontend(const Api& api, const HealthCheck& health, IdSource& ids, Metrics& metrics)
+      : api_(api), health_(health), ids_(ids), metrics_(metrics) {}
+
+  // An http::Handler.
+  void Handle(http::Request request, std::unique_ptr<http::Responder> responder) const;
+
+  // An http::Refusal.
+  http::Response Refuse(int status, std::string_view detail) const;
+
+ private:
+  const Api& api_;
+  const HealthCheck& health_;
+  IdSource& ids_;
+  Metrics& metrics_;
+};
+
+}  // namespace god33::gateway

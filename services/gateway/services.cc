@@ -1,0 +1,32 @@
+#include "services/gateway/services.h"
+
+#include "god33/store/v1/event_store.pb.h"
+
+namespace god33::gateway {
+
+using google::protobuf::MethodDescriptor;
+using google::protobuf::ServiceDescriptor;
+
+const std::vector<const ServiceDescriptor*>& Services() {
+  static const std::vector<const ServiceDescriptor*> services = {
+      store::v1::AppendEventRequest::descriptor()->file()->FindServiceByName("EventStoreService"),
+  };
+  return services;
+}
+
+const rpc::v1::MethodRule& RuleOf(const MethodDescriptor& method) {
+  return method.options().GetExtension(rpc::v1::method);
+}
+
+std::set<std::string> ServedBy(const std::vector<const ServiceDescriptor*>& services) {
+  std::set<std::string> names;
+  for (const ServiceDescriptor* service : services) {
+    for (int i = 0; i < service->method_count(); ++i) {
+      const std::string& name = RuleOf(*service->method(i)).served_by();
+      if (!name.empty()) names.insert(name);
+    }
+  }
+  return names;
+}
+
+}  // namespace god33::gateway

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "god33/rpc/v1/options.pb.h"
+#include "google/protobuf/descriptor.h"
+
+namespace god33::gateway {
+
+// The gRPC services that the gateway shows as REST. A further one is one line here, and nothing else.
+const std::vector<const google::protobuf::ServiceDescriptor*>& Services();
+
+// Who serves a method, and the status of its success: the option (god33.rpc.v1.method).
+const rpc::v1::MethodRule& RuleOf(const google::protobuf::MethodDescriptor& method);
+
+// The executables that serve methods of these services, by name.
+std::set<std::string> ServedBy(
+    const std::vector<const google::protobuf::ServiceDescriptor*>& services);
+
+}  // namespace god33::gateway
