@@ -24,7 +24,8 @@ absl::Status OpenSocket(amqp_connection_state_t state, const Config& config,
     if (socket == nullptr) return absl::InternalError("amqp: no memory for a TLS socket");
     amqp_ssl_socket_set_verify_peer(socket, 1);
     amqp_ssl_socket_set_verify_hostname(socket, 1);
-    const std::string ca = config.ca_file.empty() ? "/etc/ssl/certs/ca-certificates.crt" : config.ca_file;
+    const std::string ca =
+        config.ca_file.empty() ? "/etc/ssl/certs/ca-certificates.crt" : config.ca_file;
     if (const int error = amqp_ssl_socket_set_cacert(socket, ca.c_str()); error != AMQP_STATUS_OK) {
       return MakeError(absl::StatusCode::kFailedPrecondition, "AMQP_CA_FILE",
                        StrCat("amqp: can't read the certificate authorities in ", ca));
@@ -50,7 +51,8 @@ absl::Status LogIn(amqp_connection_state_t state, const Config& config,
   entry.value.value.bytes = Bytes(name);
   const amqp_table_t properties = {.num_entries = 1, .entries = &entry};
   constexpr int kFrameMax = 131072;
-  const int heartbeat = static_cast<int>(std::max<std::int64_t>(1, absl::ToInt64Seconds(config.heartbeat)));
+  const int heartbeat =
+      static_cast<int>(std::max<std::int64_t>(1, absl::ToInt64Seconds(config.heartbeat)));
   const amqp_rpc_reply_t reply =
       amqp_login_with_properties(state, info.vhost, AMQP_DEFAULT_MAX_CHANNELS, kFrameMax, heartbeat,
                                  &properties, AMQP_SASL_METHOD_PLAIN, info.user, info.password);
@@ -89,14 +91,15 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const Config& confi
   // A synchronous call waits for the broker at most this long.
   const timeval rpc_timeout = absl::ToTimeval(config.connect_timeout * 3);
   amqp_set_rpc_timeout(connection->state_, &rpc_timeout);
-  if (absl::Status status = OpenSocket(connection->state_, config, info); !status.ok()) return status;
+  if (absl::Status status = OpenSocket(connection->state_, config, info); !status.ok())
+    return status;
   if (absl::Status status = LogIn(connection->state_, config, info); !status.ok()) return status;
   return connection;
 }
 
 Connection::~Connection() {
-  // Says good-bye so that the broker gives unacked messages on at once; a dead peer doesn't answer, and
-  // the wait for it is bounded.
+  // Says good-bye so that the broker gives unacked messages on at once; a dead peer doesn't answer,
+  // and the wait for it is bounded.
   const timeval timeout = {.tv_sec = 1, .tv_usec = 0};
   amqp_set_rpc_timeout(state_, &timeout);
   amqp_connection_close(state_, AMQP_REPLY_SUCCESS);

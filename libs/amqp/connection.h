@@ -14,19 +14,20 @@
 namespace god33::amqp {
 
 struct Config {
-  // amqp://user:password@host:port/vhost, or amqps:// for TLS, which verifies the server's certificate.
+  // amqp://user:password@host:port/vhost, or amqps:// for TLS, which verifies the server's
+  // certificate.
   std::string url;
   std::string name;     // shown by the broker's management
   std::string ca_file;  // for amqps; empty: the system's authorities
   absl::Duration connect_timeout = absl::Seconds(5);
 
-  // A peer that was silent for two of these is gone, on either side: what a stopped process costs until
-  // the broker gives its messages to another.
+  // A peer that was silent for two of these is gone, on either side: what a stopped process costs
+  // until the broker gives its messages to another.
   absl::Duration heartbeat = absl::Seconds(5);
 };
 
-// A connection to RabbitMQ with one channel. One thread at a time: rabbitmq-c is not thread-safe. Errors
-// are UNAVAILABLE when another connection may fare better, otherwise as named.
+// A connection to RabbitMQ with one channel. One thread at a time: rabbitmq-c is not thread-safe.
+// Errors are UNAVAILABLE when another connection may fare better, otherwise as named.
 class Connection {
  public:
   static absl::StatusOr<std::unique_ptr<Connection>> Open(const Config& config);
@@ -37,8 +38,8 @@ class Connection {
 
   amqp_connection_state_t state() { return state_; }
 
-  // Waits for the next frame, until the timeout or a wake-up. False: there was none. Heartbeats are sent
-  // and watched while waiting. The frame's memory lives until Release().
+  // Waits for the next frame, until the timeout or a wake-up. False: there was none. Heartbeats are
+  // sent and watched while waiting. The frame's memory lives until Release().
   absl::StatusOr<bool> NextFrame(amqp_frame_t& frame, absl::Duration timeout, Wakeup* wakeup);
 
   // Waits for a wake-up without reading, so that the broker is held back; heartbeats go on.

@@ -24,7 +24,8 @@ absl::StatusOr<std::unique_ptr<Consumer>> Consumer::Start(std::unique_ptr<Connec
   const amqp_basic_consume_ok_t* started =
       amqp_basic_consume(broker.state(), Connection::kChannel, Bytes(queue), amqp_empty_bytes,
                          /*no_local=*/0, /*no_ack=*/0, /*exclusive=*/0, amqp_empty_table);
-  if (absl::Status status = broker.LastReply(StrCat("consuming ", queue)); !status.ok()) return status;
+  if (absl::Status status = broker.LastReply(StrCat("consuming ", queue)); !status.ok())
+    return status;
   consumer->tag_ = ToString(started->consumer_tag);
   return consumer;
 }
@@ -72,7 +73,8 @@ absl::Status Consumer::Cancel() {
   return status == AMQP_STATUS_OK ? absl::OkStatus() : LibraryError(status, "cancelling");
 }
 
-absl::Status Consumer::HandleMethod(const amqp_method_t& method, std::vector<Delivery>& deliveries) {
+absl::Status Consumer::HandleMethod(const amqp_method_t& method,
+                                    std::vector<Delivery>& deliveries) {
   switch (method.id) {
     case AMQP_BASIC_DELIVER_METHOD: {
       auto delivery = ReadDelivery(*static_cast<const amqp_basic_deliver_t*>(method.decoded));

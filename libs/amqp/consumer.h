@@ -15,16 +15,16 @@ namespace god33::amqp {
 // Consumes one queue. One thread owns it; only its deliveries may travel.
 class Consumer {
  public:
-  // Starts consuming, with at most `prefetch` deliveries out at a time. `wakeup` ends a wait in Receive;
-  // deliveries that are done signal it.
+  // Starts consuming, with at most `prefetch` deliveries out at a time. `wakeup` ends a wait in
+  // Receive; deliveries that are done signal it.
   static absl::StatusOr<std::unique_ptr<Consumer>> Start(std::unique_ptr<Connection> connection,
                                                          const std::string& queue,
                                                          std::uint16_t prefetch,
                                                          std::shared_ptr<Wakeup> wakeup);
 
-  // Acks what is done, then waits for a delivery until the timeout or a wake-up, and takes all that have
-  // arrived, at most `max` and about `max_bytes`. An error ends the consumer: its connection is gone, or
-  // the broker has cancelled it.
+  // Acks what is done, then waits for a delivery until the timeout or a wake-up, and takes all that
+  // have arrived, at most `max` and about `max_bytes`. An error ends the consumer: its connection
+  // is gone, or the broker has cancelled it.
   absl::Status Receive(std::vector<Delivery>& deliveries, std::size_t max, std::size_t max_bytes,
                        absl::Duration timeout);
 

@@ -14,8 +14,8 @@
 
 namespace god33::amqp {
 
-// The deliveries of one channel that are out. They may be done with in any order and on any thread; the
-// consumer's thread then acks the longest run from the front with one frame.
+// The deliveries of one channel that are out. They may be done with in any order and on any thread;
+// the consumer's thread then acks the longest run from the front with one frame.
 class AckLedger {
  public:
   explicit AckLedger(std::shared_ptr<Wakeup> wakeup) : wakeup_(std::move(wakeup)) {}
@@ -46,8 +46,8 @@ class AckLedger {
   std::size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
-// A message that was delivered and not yet acked. Dropped without Ack() it is delivered again, once the
-// connection ends. Move-only; Ack() can be called once.
+// A message that was delivered and not yet acked. Dropped without Ack() it is delivered again, once
+// the connection ends. Move-only; Ack() can be called once.
 class Delivery {
  public:
   Delivery(std::shared_ptr<AckLedger> ledger, std::uint64_t tag)

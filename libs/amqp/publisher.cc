@@ -8,9 +8,11 @@
 
 namespace god33::amqp {
 
-absl::StatusOr<std::unique_ptr<Publisher>> Publisher::Start(std::unique_ptr<Connection> connection) {
+absl::StatusOr<std::unique_ptr<Publisher>> Publisher::Start(
+    std::unique_ptr<Connection> connection) {
   amqp_confirm_select(connection->state(), Connection::kChannel);
-  if (absl::Status status = connection->LastReply("asking for confirms"); !status.ok()) return status;
+  if (absl::Status status = connection->LastReply("asking for confirms"); !status.ok())
+    return status;
   return std::unique_ptr<Publisher>(new Publisher(std::move(connection)));
 }
 
@@ -33,10 +35,10 @@ absl::Status Publisher::Send(const Publication& publication) {
     properties._flags |= AMQP_BASIC_CONTENT_ENCODING_FLAG;
     properties.content_encoding = amqp_cstring_bytes("utf-8");
   }
-  const int status = amqp_basic_publish(
-      connection_->state(), Connection::kChannel, Bytes(publication.exchange),
-      Bytes(publication.routing_key), /*mandatory=*/1, /*immediate=*/0, &properties,
-      Bytes(publication.body));
+  const int status =
+      amqp_basic_publish(connection_->state(), Connection::kChannel, Bytes(publication.exchange),
+                         Bytes(publication.routing_key), /*mandatory=*/1, /*immediate=*/0,
+                         &properties, Bytes(publication.body));
   return status == AMQP_STATUS_OK ? absl::OkStatus() : LibraryError(status, "publishing");
 }
 
@@ -88,7 +90,8 @@ absl::Status Publisher::HandleMethod(const amqp_method_t& method, Flight& flight
       if (i >= flight.settled.size() || flight.settled[i]) continue;
       flight.settled[i] = true;
       --flight.unsettled;
-      if (flight.outcomes[i].ok()) flight.outcomes[i] = outcome;  // a return came before its confirm
+      if (flight.outcomes[i].ok())
+        flight.outcomes[i] = outcome;  // a return came before its confirm
     }
   };
   switch (method.id) {

@@ -29,8 +29,8 @@ class Publisher {
 
   // Publishes all, in order, and waits until the broker has confirmed each. One status for each:
   // OK: in every queue that is bound; NOT_FOUND (UNROUTABLE): returned, no queue is bound for it;
-  // UNAVAILABLE: the broker refused it. An error as a whole means the connection is gone and nothing is
-  // known of the messages that were not confirmed: publish them again.
+  // UNAVAILABLE: the broker refused it. An error as a whole means the connection is gone and
+  // nothing is known of the messages that were not confirmed: publish them again.
   absl::StatusOr<std::vector<absl::Status>> Publish(const std::vector<Publication>& publications,
                                                     absl::Duration timeout);
 

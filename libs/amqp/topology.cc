@@ -48,7 +48,8 @@ absl::StatusOr<Arguments> ParseArguments(std::string_view json) {
 
 absl::Status DeclareExchange(Connection& connection, const std::string& name) {
   amqp_exchange_declare(connection.state(), Connection::kChannel, Bytes(name),
-                        amqp_cstring_bytes("topic"), /*passive=*/0, /*durable=*/1, /*auto_delete=*/0,
+                        amqp_cstring_bytes("topic"), /*passive=*/0, /*durable=*/1,
+                        /*auto_delete=*/0,
                         /*internal=*/0, amqp_empty_table);
   return connection.LastReply(StrCat("declaring exchange ", name));
 }
@@ -67,10 +68,11 @@ absl::Status DeclareQueue(Connection& connection, const Queue& queue) {
   if (absl::IsFailedPrecondition(status)) {
     return MakeError(
         absl::StatusCode::kFailedPrecondition, "QUEUE_ARGUMENTS",
-        StrCat(MessageOf(status), ". The queue exists with other arguments than the configured ones. ",
-               "Either configure the ones it has (see `rabbitmqctl list_queues name arguments`), or ",
-               "take it as it is (queue type \"existing\"), or delete it once it is empty and let it ",
-               "be declared anew."));
+        StrCat(
+            MessageOf(status), ". The queue exists with other arguments than the configured ones. ",
+            "Either configure the ones it has (see `rabbitmqctl list_queues name arguments`), or ",
+            "take it as it is (queue type \"existing\"), or delete it once it is empty and let it ",
+            "be declared anew."));
   }
   if (!status.ok()) return status;
   for (const Queue::Binding& binding : queue.bindings) {

@@ -15,8 +15,8 @@ namespace god33::amqp {
 using Argument = std::variant<std::string, std::int64_t, bool>;
 using Arguments = std::map<std::string, Argument>;
 
-// Reads {"x-queue-type":"quorum","x-message-ttl":60000}. InvalidArgument for anything but strings, whole
-// numbers and booleans.
+// Reads {"x-queue-type":"quorum","x-message-ttl":60000}. InvalidArgument for anything but strings,
+// whole numbers and booleans.
 absl::StatusOr<Arguments> ParseArguments(std::string_view json);
 
 struct Queue {
@@ -36,8 +36,8 @@ struct Queue {
 // Declares a durable topic exchange, as Bloodbank's is.
 absl::Status DeclareExchange(Connection& connection, const std::string& name);
 
-// Declares a durable queue and its bindings. FAILED_PRECONDITION (QUEUE_ARGUMENTS) when it exists with
-// other arguments; the message says what to do.
+// Declares a durable queue and its bindings. FAILED_PRECONDITION (QUEUE_ARGUMENTS) when it exists
+// with other arguments; the message says what to do.
 absl::Status DeclareQueue(Connection& connection, const Queue& queue);
 
 }  // namespace god33::amqp

@@ -10,8 +10,8 @@
 
 namespace god33::auth {
 
-// On whose behalf a request is made, and what he may see. The gateway establishes it; it travels to the
-// services as gRPC metadata, so that they need no tokens of their own.
+// On whose behalf a request is made, and what he may see. The gateway establishes it; it travels to
+// the services as gRPC metadata, so that they need no tokens of their own.
 struct Principal {
   std::string subject = "anonymous";
   bool all_projects = true;
@@ -20,7 +20,8 @@ struct Principal {
 
 using Metadata = std::vector<std::pair<std::string, std::string>>;
 
-// The metadata that carries the principal: x-god33-subject and x-god33-projects ("*", or a JSON array).
+// The metadata that carries the principal: x-god33-subject and x-god33-projects ("*", or a JSON
+// array).
 Metadata ToMetadata(const Principal& principal);
 
 // The reverse. Metadata without a principal is a direct gRPC caller: anonymous, all projects (until

@@ -6,9 +6,9 @@
 
 namespace god33 {
 
-// Waits between tries: they double from `first` up to `most`, and each is drawn evenly from its upper
-// half ("equal jitter"), so that many clients that failed together don't return together.
-// Not thread-safe.
+// Waits between tries: they double from `first` up to `most`, and each is drawn evenly from its
+// upper half ("equal jitter"), so that many clients that failed together don't return together. Not
+// thread-safe.
 class Backoff {
  public:
   // `random` yields numbers in [0, 1).

@@ -10,9 +10,9 @@
 
 namespace god33 {
 
-// A circuit breaker. Closed, it lets every call through. A failure opens it: calls are refused until a
-// wait (growing with each failure in a row) is over; then one call may probe (half open), and its
-// outcome closes or opens it again. Thread-safe.
+// A circuit breaker. Closed, it lets every call through. A failure opens it: calls are refused
+// until a wait (growing with each failure in a row) is over; then one call may probe (half open),
+// and its outcome closes or opens it again. Thread-safe.
 class CircuitBreaker {
  public:
   enum class State { kClosed, kOpen, kHalfOpen };

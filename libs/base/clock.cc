@@ -6,7 +6,9 @@
 
 namespace god33 {
 
-absl::Time SystemClock::Now() { return absl::Now(); }
+absl::Time SystemClock::Now() {
+  return absl::Now();
+}
 
 std::int64_t MonotonicNanos() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(

@@ -38,7 +38,9 @@ std::string FieldOf(const absl::Status& status) {
   return field ? std::string(*field) : std::string();
 }
 
-std::string_view MessageOf(const absl::Status& status) { return ToStd(status.message()); }
+std::string_view MessageOf(const absl::Status& status) {
+  return ToStd(status.message());
+}
 
 absl::Status Prefixed(const absl::Status& status, std::string_view prefix) {
   absl::Status result(status.code(), StrCat(prefix, status.message()));

@@ -7,10 +7,10 @@
 
 namespace god33 {
 
-// The project's one error language is absl::Status. Beside code and message an error carries a stable
-// machine-readable `reason` (UPPER_SNAKE; lower_snake for dead letters) and, where one input field is at
-// fault, that field's name. Both travel as status payloads and end up in google.rpc.ErrorInfo, in
-// problem+json and in dead letters.
+// The project's one error language is absl::Status. Beside code and message an error carries a
+// stable machine-readable `reason` (UPPER_SNAKE; lower_snake for dead letters) and, where one input
+// field is at fault, that field's name. Both travel as status payloads and end up in
+// google.rpc.ErrorInfo, in problem+json and in dead letters.
 absl::Status MakeError(absl::StatusCode code, std::string_view reason, std::string_view message,
                        std::string_view field = {});
 

@@ -10,8 +10,8 @@
 
 namespace god33 {
 
-// A fixed number of threads behind a bounded queue. When the queue is full, work is refused rather than
-// piled up: the caller answers "busy" while it still can. Thread-safe.
+// A fixed number of threads behind a bounded queue. When the queue is full, work is refused rather
+// than piled up: the caller answers "busy" while it still can. Thread-safe.
 class Executor {
  public:
   using Work = absl::AnyInvocable<void()>;

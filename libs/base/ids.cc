@@ -8,7 +8,8 @@ namespace god33 {
 
 Uuid TimeOrderedIds::New() {
   Uuid id;
-  // RAND_bytes fails only when the system has no entropy source; an id that isn't unique would be worse.
+  // RAND_bytes fails only when the system has no entropy source; an id that isn't unique would be
+  // worse.
   if (RAND_bytes(id.bytes.data(), static_cast<int>(id.bytes.size())) != 1) std::abort();
   const auto millis = static_cast<std::uint64_t>(absl::ToUnixMillis(clock_.Now()));
   for (std::size_t i = 0; i < 6; ++i) {

@@ -7,13 +7,17 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
-// Debian 12 builds Abseil with a string_view of its own, which std::string_view does not convert to.
-// The project speaks std::string_view; these are the crossings.
+// Debian 12 builds Abseil with a string_view of its own, which std::string_view does not convert
+// to. The project speaks std::string_view; these are the crossings.
 
 namespace god33 {
 
-inline absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size()}; }
-inline std::string_view ToStd(absl::string_view text) { return {text.data(), text.size()}; }
+inline absl::string_view ToAbsl(std::string_view text) {
+  return {text.data(), text.size()};
+}
+inline std::string_view ToStd(absl::string_view text) {
+  return {text.data(), text.size()};
+}
 
 namespace internal {
 

@@ -106,15 +106,15 @@ absl::StatusOr<absl::Time> ParseTimestamp(std::string_view text) {
   if (const auto time = Scan(text)) return *time;
   return InvalidArgument(
       StrCat("expected an RFC 3339 time such as 2026-01-27T10:00:00.123456Z, got \"",
-                   text.substr(0, 40), text.size() > 40 ? "...\"" : "\""));
+             text.substr(0, 40), text.size() > 40 ? "...\"" : "\""));
 }
 
 std::string FormatTimestamp(absl::Time time) {
   const absl::TimeZone::CivilInfo civil = absl::UTCTimeZone().At(time);
   const auto& cs = civil.cs;
   const std::int64_t micros = absl::ToInt64Microseconds(civil.subsecond);
-  std::string text = absl::StrFormat("%04d-%02d-%02dT%02d:%02d:%02d", cs.year(), cs.month(), cs.day(),
-                                     cs.hour(), cs.minute(), cs.second());
+  std::string text = absl::StrFormat("%04d-%02d-%02dT%02d:%02d:%02d", cs.year(), cs.month(),
+                                     cs.day(), cs.hour(), cs.minute(), cs.second());
   if (micros % 1000 != 0) {
     absl::StrAppendFormat(&text, ".%06d", micros);
   } else if (micros != 0) {

@@ -26,7 +26,8 @@ std::optional<Uuid> Uuid::Parse(std::string_view text) {
   Uuid id;
   std::size_t at = 0;
   for (std::size_t i = 0; i < 16; ++i) {
-    if (hyphens && (i == 4 || i == 6 || i == 8 || i == 10) && text[at++] != '-') return std::nullopt;
+    if (hyphens && (i == 4 || i == 6 || i == 8 || i == 10) && text[at++] != '-')
+      return std::nullopt;
     const int high = HexValue(text[at]);
     const int low = HexValue(text[at + 1]);
     if (high < 0 || low < 0) return std::nullopt;

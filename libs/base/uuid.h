@@ -9,7 +9,8 @@
 
 namespace god33 {
 
-// A UUID (RFC 9562) as its 16 bytes in network order. A plain value; ordered and hashed by its bytes.
+// A UUID (RFC 9562) as its 16 bytes in network order. A plain value; ordered and hashed by its
+// bytes.
 struct Uuid {
   std::array<std::uint8_t, 16> bytes{};
 

@@ -12,7 +12,9 @@ Wakeup::Wakeup() : fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (fd_ < 0) std::abort();  // out of file descriptors before anything has started
 }
 
-Wakeup::~Wakeup() { close(fd_); }
+Wakeup::~Wakeup() {
+  close(fd_);
+}
 
 void Wakeup::Signal() {
   const std::uint64_t one = 1;

@@ -17,11 +17,12 @@ absl::Status CheckEnvelope(const Envelope& envelope) {
   }
   if (envelope.version.size() > kMaxVersionLength ||
       envelope.version.find('\0') != std::string::npos) {
-    return InvalidEnvelope("version", StrCat("expected at most ", kMaxVersionLength, " characters"));
+    return InvalidEnvelope("version",
+                           StrCat("expected at most ", kMaxVersionLength, " characters"));
   }
   if (envelope.parents.size() > kMaxParents) {
-    return InvalidEnvelope("correlation_ids", StrCat("expected at most ", kMaxParents, " parents, got ",
-                                                     envelope.parents.size()));
+    return InvalidEnvelope("correlation_ids", StrCat("expected at most ", kMaxParents,
+                                                     " parents, got ", envelope.parents.size()));
   }
   return absl::OkStatus();
 }

@@ -7,8 +7,9 @@
 #include "absl/time/time.h"
 #include "base/uuid.h"
 
-// One event as it travels (seed 001, "Event Envelope"): the form that the services work with, whatever
-// shape it had on the bus. Plain values. The protobuf twin is god33.event.v1.EventEnvelope.
+// One event as it travels (seed 001, "Event Envelope"): the form that the services work with,
+// whatever shape it had on the bus. Plain values. The protobuf twin is
+// god33.event.v1.EventEnvelope.
 
 namespace god33::event {
 
@@ -55,8 +56,8 @@ struct Envelope {
   std::string type;
   absl::Time time;  // whole microseconds
 
-  // False when the producer gave no time (CloudEvents allows that) and `time` is when it was received.
-  // Such a time is no part of the content: a second delivery has another one.
+  // False when the producer gave no time (CloudEvents allows that) and `time` is when it was
+  // received. Such a time is no part of the content: a second delivery has another one.
   bool time_given = true;
 
   std::string version = "1.0.0";

@@ -40,7 +40,9 @@ absl::Status CheckWords(std::string_view type, std::string_view forbidden) {
 
 }  // namespace
 
-absl::Status CheckEventType(std::string_view type) { return CheckWords(type, "*#"); }
+absl::Status CheckEventType(std::string_view type) {
+  return CheckWords(type, "*#");
+}
 
 absl::StatusOr<TypePattern> TypePattern::Parse(std::string_view pattern) {
   if (absl::Status status = CheckWords(pattern, "#"); !status.ok()) return status;

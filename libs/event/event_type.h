@@ -9,7 +9,8 @@
 
 namespace god33::event {
 
-// OK if `type` is an event type: 1 to 255 characters, words of printable ASCII without blanks, '*' and
+// OK if `type` is an event type: 1 to 255 characters, words of printable ASCII without blanks, '*'
+// and
 // '#', joined by dots. InvalidArgument says what is wrong.
 absl::Status CheckEventType(std::string_view type);
 

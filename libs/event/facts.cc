@@ -32,8 +32,8 @@ std::string FirstNonEmpty(Texts... texts) {
 }  // namespace
 
 Facts FactsOf(const Envelope& envelope) {
-  std::optional<json::Value> workflow, collaboration, session, new_session, project, instance, agent,
-      from_agent, checkpoint;
+  std::optional<json::Value> workflow, collaboration, session, new_session, project, instance,
+      agent, from_agent, checkpoint;
   const json::Value payload = json::Value::Checked(envelope.payload);
   for (const json::Member member : payload.members()) {
     if (member.Is("workflow_id")) workflow = member.value;
@@ -55,8 +55,8 @@ Facts FactsOf(const Envelope& envelope) {
   facts.session_id = Id(session);
   if (!facts.session_id) facts.session_id = Id(new_session);
   facts.project = Text(project);
-  facts.agent_id = FirstNonEmpty(Usable(context.instance_id.value_or("")), Text(instance), Text(agent),
-                                 Usable(context.type.value_or("")), Text(from_agent));
+  facts.agent_id = FirstNonEmpty(Usable(context.instance_id.value_or("")), Text(instance),
+                                 Text(agent), Usable(context.type.value_or("")), Text(from_agent));
   facts.checkpoint_id = FirstNonEmpty(Usable(context.checkpoint_id.value_or("")), Text(checkpoint));
   return facts;
 }

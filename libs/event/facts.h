@@ -8,8 +8,8 @@
 
 namespace god33::event {
 
-// What the store filters on, taken out of an event into typed columns: JSON operators are not leakproof,
-// so below row-level security they could use no index.
+// What the store filters on, taken out of an event into typed columns: JSON operators are not
+// leakproof, so below row-level security they could use no index.
 struct Facts {
   std::optional<Uuid> workflow_id;       // payload.workflow_id
   std::optional<Uuid> collaboration_id;  // payload.collaboration_id
@@ -20,11 +20,12 @@ struct Facts {
   // agent_context.type, payload.from_agent (DESIGN.md, decision 20); empty: none.
   std::string agent_id;
 
-  std::string checkpoint_id;  // agent_context.checkpoint_id, else payload.checkpoint_id; empty: none
+  std::string
+      checkpoint_id;  // agent_context.checkpoint_id, else payload.checkpoint_id; empty: none
 };
 
-// Texts longer than 255 bytes or holding NUL, and ids that are no UUIDs, count as absent: no index can
-// hold the one, no filter can ask for the other. The payload keeps them all the same.
+// Texts longer than 255 bytes or holding NUL, and ids that are no UUIDs, count as absent: no index
+// can hold the one, no filter can ask for the other. The payload keeps them all the same.
 Facts FactsOf(const Envelope& envelope);
 
 }  // namespace god33::event

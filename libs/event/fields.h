@@ -10,8 +10,8 @@
 
 namespace god33::event {
 
-// The members of a JSON object, taken one by one; what is left over at the end has no place of its own.
-// null counts as absent, and of duplicates the last counts.
+// The members of a JSON object, taken one by one; what is left over at the end has no place of its
+// own. null counts as absent, and of duplicates the last counts.
 class Fields {
  public:
   explicit Fields(const json::Value& object);
@@ -47,8 +47,9 @@ struct NewMember {
   std::string json;
 };
 
-// Adds members to a JSON object, as text. `meta` may be empty (none) or any JSON value; one that is no
-// object is kept as the member "meta". A key that is there already stays, the new one gets a '_' behind.
+// Adds members to a JSON object, as text. `meta` may be empty (none) or any JSON value; one that is
+// no object is kept as the member "meta". A key that is there already stays, the new one gets a '_'
+// behind.
 void AddToMeta(std::string& meta, const std::vector<NewMember>& members);
 
 }  // namespace god33::event

@@ -8,8 +8,8 @@
 
 namespace god33::event {
 
-// Reads the parts of an envelope from JSON without ever failing: a field of an unexpected kind, and one
-// that the envelope does not know, is kept in the part's meta.
+// Reads the parts of an envelope from JSON without ever failing: a field of an unexpected kind, and
+// one that the envelope does not know, is kept in the part's meta.
 
 Source ReadSource(const json::Value& object);
 

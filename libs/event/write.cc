@@ -50,13 +50,13 @@ class Object {
 std::string WriteCode(const CodeState& code, Absent absent) {
   std::string text;
   {
-  json::Writer writer(text);
-  Object object(writer, absent);
-  object.Text("repo_url", code.repo_url);
-  object.Text("branch", code.branch);
-  object.Text("working_diff", code.working_diff);
-  object.Text("branch_diff", code.branch_diff);
-  object.Text("last_commit_hash", code.last_commit_hash);
+    json::Writer writer(text);
+    Object object(writer, absent);
+    object.Text("repo_url", code.repo_url);
+    object.Text("branch", code.branch);
+    object.Text("working_diff", code.working_diff);
+    object.Text("branch_diff", code.branch_diff);
+    object.Text("last_commit_hash", code.last_commit_hash);
   }
   return text;
 }
@@ -115,7 +115,8 @@ std::string WriteJson(const Envelope& envelope) {
   for (const Uuid& parent : envelope.parents) writer.String(parent.ToString());
   writer.EndArray();
   writer.Key("agent_context");
-  writer.Raw(envelope.agent_context ? WriteContext(*envelope.agent_context, Absent::kNull) : "null");
+  writer.Raw(envelope.agent_context ? WriteContext(*envelope.agent_context, Absent::kNull)
+                                    : "null");
   writer.Key("payload");
   writer.Raw(envelope.payload);
   writer.EndObject();

@@ -12,8 +12,8 @@ enum class Absent {
   kOmit,  // not at all, which is how the store keeps it
 };
 
-// The canonical JSON of Bloodbank, the payload as it was published. Reading it back gives an event with
-// the same content digest.
+// The canonical JSON of Bloodbank, the payload as it was published. Reading it back gives an event
+// with the same content digest.
 std::string WriteJson(const Envelope& envelope);
 
 std::string WriteSource(const Source& source, Absent absent);

@@ -58,10 +58,10 @@ void AddEvents(const Rows& rows, pg::Params& params) {
   using pg::Type;
   Array ids(Type::kUuid), digests(Type::kUuid), types(Type::kText), times(Type::kTimestamptz),
       versions(Type::kText), sources(Type::kJson), parents(Type::kText), contexts(Type::kJson),
-      payloads(Type::kJson), projects(Type::kText), workflows(Type::kUuid), collaborations(Type::kUuid),
-      sessions(Type::kUuid), agents(Type::kText), checkpoints(Type::kText), routing_keys(Type::kText),
-      appended(Type::kBool), aggregates(Type::kText), aggregate_versions(Type::kInt8),
-      errors(Type::kText);
+      payloads(Type::kJson), projects(Type::kText), workflows(Type::kUuid),
+      collaborations(Type::kUuid), sessions(Type::kUuid), agents(Type::kText),
+      checkpoints(Type::kText), routing_keys(Type::kText), appended(Type::kBool),
+      aggregates(Type::kText), aggregate_versions(Type::kInt8), errors(Type::kText);
   for (const Rows::EventRow& row : rows.events) {
     const NewEvent& event = *row.event;
     const event::Envelope& envelope = event.envelope;
@@ -93,9 +93,25 @@ void AddEvents(const Rows& rows, pg::Params& params) {
     errors.TextOrNull(event.payload_errors.empty() ? std::string()
                                                    : ArrayLiteral(event.payload_errors));
   }
-  for (Array* column : {&ids, &digests, &types, &times, &versions, &sources, &parents, &contexts,
-                        &payloads, &projects, &workflows, &collaborations, &sessions, &agents,
-                        &checkpoints, &routing_keys, &appended, &aggregates, &aggregate_versions,
+  for (Array* column : {&ids,
+                        &digests,
+                        &types,
+                        &times,
+                        &versions,
+                        &sources,
+                        &parents,
+                        &contexts,
+                        &payloads,
+                        &projects,
+                        &workflows,
+                        &collaborations,
+                        &sessions,
+                        &agents,
+                        &checkpoints,
+                        &routing_keys,
+                        &appended,
+                        &aggregates,
+                        &aggregate_versions,
                         &errors}) {
     params.Array(std::move(*column));
   }
@@ -141,7 +157,8 @@ void AddGroups(const Rows& rows, pg::Params& params) {
     projects.Text(owned.project);
     owned_at.Int8(owned.position);
   }
-  for (Array* column : {&kinds, &groups, &positions, &inherited, &workflows, &projects, &owned_at}) {
+  for (Array* column :
+       {&kinds, &groups, &positions, &inherited, &workflows, &projects, &owned_at}) {
     params.Array(std::move(*column));
   }
 }
@@ -217,7 +234,8 @@ absl::StatusOr<std::optional<Stored>> TryAppend(pg::Connection& connection,
   Resolution resolution = sequence::Resolve(units, *known);
   const std::vector<DeadLetter> letters = dead_letters(resolution.outcomes);
 
-  // Dead letters and events are one transaction. Without dead letters the statement is one by itself.
+  // Dead letters and events are one transaction. Without dead letters the statement is one by
+  // itself.
   std::optional<pg::Transaction> transaction;
   if (!letters.empty()) {
     auto begun = pg::Transaction::Begin(connection);
@@ -227,8 +245,7 @@ absl::StatusOr<std::optional<Stored>> TryAppend(pg::Connection& connection,
   }
   absl::Time recorded_at;
   if (!resolution.rows.events.empty()) {
-    const auto written =
-        WriteRows(connection, *known, resolution.rows, known_types, recorded_at);
+    const auto written = WriteRows(connection, *known, resolution.rows, known_types, recorded_at);
     if (!written.ok()) return written.status();
     if (!*written) return std::nullopt;
   }

@@ -29,21 +29,21 @@ using DeadLetters = std::function<std::vector<DeadLetter>(const std::vector<sequ
 // point without freezing the log. A batch of nothing but duplicates writes nothing.
 // `known_types` are event types that are known to be registered; the batch's are added to it.
 //
-// Errors are about the batch as a whole, of which then nothing is stored: see pg/error.h. A data error
-// means that some event can't be stored; which one, only a smaller batch can tell.
+// Errors are about the batch as a whole, of which then nothing is stored: see pg/error.h. A data
+// error means that some event can't be stored; which one, only a smaller batch can tell.
 absl::StatusOr<Stored> Append(pg::Connection& connection,
                               const std::vector<const sequence::Unit*>& units,
                               const DeadLetters& dead_letters,
                               absl::flat_hash_set<std::string>& known_types);
 
-// The same within the caller's transaction, which holds the sequencing lock from here to its end: what
-// is still to do must be short, and the session's time-outs (WriterSettings) end a transaction whose
-// process has stopped. Nothing is stored until the caller commits.
+// The same within the caller's transaction, which holds the sequencing lock from here to its end:
+// what is still to do must be short, and the session's time-outs (WriterSettings) end a transaction
+// whose process has stopped. Nothing is stored until the caller commits.
 absl::StatusOr<Stored> AppendInTransaction(pg::Connection& connection,
                                            const std::vector<const sequence::Unit*>& units);
 
-// Session settings of every connection that appends: waits for the lock, and transactions that sit idle
-// while they hold it, end after 2 s.
+// Session settings of every connection that appends: waits for the lock, and transactions that sit
+// idle while they hold it, end after 2 s.
 std::vector<std::pair<std::string, std::string>> WriterSettings();
 
 }  // namespace god33::eventlog

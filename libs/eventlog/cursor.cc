@@ -38,7 +38,10 @@ absl::StatusOr<std::optional<CursorLease>> AcquireCursor(pg::Connection& connect
       kAcquire, pg::Params().Text(name).Text(holder).Int8(absl::ToInt64Milliseconds(ttl)));
   if (!taken.ok()) return taken.status();
   if (taken->rows() == 0) return std::nullopt;
-  return CursorLease{.name = name, .epoch = taken->Int8(0, 0), .position = taken->Int8(0, 1), .within = taken->Int8(0, 2)};
+  return CursorLease{.name = name,
+                     .epoch = taken->Int8(0, 0),
+                     .position = taken->Int8(0, 1),
+                     .within = taken->Int8(0, 2)};
 }
 
 absl::Status MoveCursor(pg::Connection& connection, const CursorLease& lease, std::int64_t position,

@@ -15,19 +15,22 @@ struct CursorLease {
   std::string name;
   std::int64_t epoch = 0;
   std::int64_t position = 0;
-  std::int64_t within = 0;  // how far inside the work of position + 1, where that is more than one step
+  std::int64_t within =
+      0;  // how far inside the work of position + 1, where that is more than one step
 };
 
-// Takes the cursor `name` if nobody else holds it, or his lease has run out by the database's clock; its
-// epoch grows when the holder changes. The lease lasts for `ttl`. nullopt: somebody else holds it.
-// The cursor lives in the database of its log, so after a promotion or a restore both still agree.
+// Takes the cursor `name` if nobody else holds it, or his lease has run out by the database's
+// clock; its epoch grows when the holder changes. The lease lasts for `ttl`. nullopt: somebody else
+// holds it. The cursor lives in the database of its log, so after a promotion or a restore both
+// still agree.
 absl::StatusOr<std::optional<CursorLease>> AcquireCursor(pg::Connection& connection,
                                                          const std::string& name,
                                                          const std::string& holder,
                                                          absl::Duration ttl);
 
-// Moves the cursor (and `within`), in the connection's transaction if there is one, and prolongs the lease. ABORTED
-// (LEASE_LOST) when the epoch is not the newest any more: whoever was stopped and woke up moves nothing.
+// Moves the cursor (and `within`), in the connection's transaction if there is one, and prolongs
+// the lease. ABORTED (LEASE_LOST) when the epoch is not the newest any more: whoever was stopped
+// and woke up moves nothing.
 absl::Status MoveCursor(pg::Connection& connection, const CursorLease& lease, std::int64_t position,
                         std::int64_t within, absl::Duration ttl);
 

@@ -29,8 +29,8 @@ struct DeadLetter {
   int attempts = 1;
 };
 
-// Inserts the dead letters in the connection's transaction. A redelivered message that is a dead letter
-// already (the consumer died between commit and ack) makes no second one.
+// Inserts the dead letters in the connection's transaction. A redelivered message that is a dead
+// letter already (the consumer died between commit and ack) makes no second one.
 absl::Status InsertDeadLetters(pg::Connection& connection, const std::vector<DeadLetter>& letters);
 
 // A dead letter of which operators have no copy in the dead-letter queue yet.

@@ -19,8 +19,8 @@ struct StoredEvent {
 };
 
 // The columns that ReadEvent expects, of a table or alias `e`, for a SELECT list.
-#define GOD33_EVENT_COLUMNS                                                                       \
-  "e.event_id, e.event_type, e.\"timestamp\", e.version, e.source, e.correlation_ids, "           \
+#define GOD33_EVENT_COLUMNS                                                             \
+  "e.event_id, e.event_type, e.\"timestamp\", e.version, e.source, e.correlation_ids, " \
   "e.agent_context, e.payload, e.position, e.recorded_at, e.payload_errors"
 
 inline constexpr int kEventColumns = 11;

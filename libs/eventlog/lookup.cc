@@ -10,7 +10,8 @@ using sequence::Known;
 using sequence::NewEvent;
 using sequence::Unit;
 
-// The head comes first: what the others see beyond it makes the write fail its check, and be retried.
+// The head comes first: what the others see beyond it makes the write fail its check, and be
+// retried.
 constexpr pg::Statement kHead = {"log_head", R"sql(
   SELECT coalesce((SELECT max(position) FROM event_ids), 0), generation FROM log_identity)sql"};
 

@@ -4,7 +4,8 @@
 
 namespace god33::json::internal {
 
-// Moving over JSON text that is known to be well formed, so no step looks for the end of the buffer.
+// Moving over JSON text that is known to be well formed, so no step looks for the end of the
+// buffer.
 
 inline const char* SkipBlanks(const char* at) {
   while (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r') ++at;

@@ -38,8 +38,12 @@ void AppendCodePoint(std::string& out, std::uint32_t code) {
   }
 }
 
-bool IsHighSurrogate(std::uint32_t code) { return code >= 0xD800 && code < 0xDC00; }
-bool IsLowSurrogate(std::uint32_t code) { return code >= 0xDC00 && code < 0xE000; }
+bool IsHighSurrogate(std::uint32_t code) {
+  return code >= 0xD800 && code < 0xDC00;
+}
+bool IsLowSurrogate(std::uint32_t code) {
+  return code >= 0xDC00 && code < 0xE000;
+}
 
 // Length of the valid UTF-8 sequence at the start of `text`, or 0.
 std::size_t SequenceLength(std::string_view text) {

@@ -14,8 +14,8 @@ enum class LoneSurrogate {
 // The characters of a JSON string. `quoted` is its well-formed text with the quotes.
 std::string Unescape(std::string_view quoted, LoneSurrogate lone);
 
-// Appends `text` as a JSON string with quotes. Control characters, quotes and backslashes are escaped;
-// bytes that are not UTF-8 become U+FFFD, so the result is always valid.
+// Appends `text` as a JSON string with quotes. Control characters, quotes and backslashes are
+// escaped; bytes that are not UTF-8 become U+FFFD, so the result is always valid.
 void AppendString(std::string& out, std::string_view text);
 
 // `text` with what is no UTF-8, and NUL, as U+FFFD: PostgreSQL's text holds neither.

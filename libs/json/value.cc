@@ -60,9 +60,13 @@ Kind Value::kind() const {
   }
 }
 
-Members Value::members() const { return Members(text_); }
+Members Value::members() const {
+  return Members(text_);
+}
 
-Elements Value::elements() const { return Elements(text_); }
+Elements Value::elements() const {
+  return Elements(text_);
+}
 
 std::optional<Value> Value::Find(std::string_view key) const {
   std::optional<Value> found;
@@ -72,7 +76,9 @@ std::optional<Value> Value::Find(std::string_view key) const {
   return found;
 }
 
-std::string Value::ToString() const { return Unescape(text_, LoneSurrogate::kReplace); }
+std::string Value::ToString() const {
+  return Unescape(text_, LoneSurrogate::kReplace);
+}
 
 std::optional<std::int64_t> Value::ToInt64() const {
   std::int64_t number = 0;
@@ -82,7 +88,9 @@ std::optional<std::int64_t> Value::ToInt64() const {
   return number;
 }
 
-std::string Member::key() const { return Unescape(raw_key, LoneSurrogate::kReplace); }
+std::string Member::key() const {
+  return Unescape(raw_key, LoneSurrogate::kReplace);
+}
 
 bool Member::Is(std::string_view name) const {
   const std::string_view inner = raw_key.substr(1, raw_key.size() - 2);

@@ -23,13 +23,14 @@ class Members;
 class Elements;
 
 // One JSON value as a view of its own text, which must outlive it. Nothing is converted until it is
-// asked for, so keys, order, duplicates, every digit and every escape are still there. A Value can only
-// be had from text that was checked as a whole; reading it can't fail. Cheap to copy.
+// asked for, so keys, order, duplicates, every digit and every escape are still there. A Value can
+// only be had from text that was checked as a whole; reading it can't fail. Cheap to copy.
 class Value {
  public:
-  // Checks that `text` is one RFC 8259 value (blanks around it allowed) in valid UTF-8, nested at most
-  // kMaxDepth deep. Escapes may name \u0000 and lone surrogates: producers send them, and the text keeps
-  // them. InvalidArgument tells the byte and what was expected there. Takes no recursion.
+  // Checks that `text` is one RFC 8259 value (blanks around it allowed) in valid UTF-8, nested at
+  // most kMaxDepth deep. Escapes may name \u0000 and lone surrogates: producers send them, and the
+  // text keeps them. InvalidArgument tells the byte and what was expected there. Takes no
+  // recursion.
   static absl::StatusOr<Value> Parse(std::string_view text);
 
   // The same for text that is known to have passed Parse before, such as an envelope's payload or a
@@ -47,7 +48,8 @@ class Value {
   // Objects only: the members in their order, duplicates included.
   Members members() const;
 
-  // Objects only: the value of the last member with this key, as JavaScript and Python read duplicates.
+  // Objects only: the value of the last member with this key, as JavaScript and Python read
+  // duplicates.
   std::optional<Value> Find(std::string_view key) const;
 
   // Arrays only.

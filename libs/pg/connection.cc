@@ -37,7 +37,9 @@ int MillisUntil(std::int64_t deadline_nanos) {
 
 }  // namespace
 
-void Connection::Close::operator()(PGconn* connection) const { PQfinish(connection); }
+void Connection::Close::operator()(PGconn* connection) const {
+  PQfinish(connection);
+}
 
 absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const Config& config) {
   const std::string options = Options(config);
@@ -147,8 +149,9 @@ absl::Status Connection::EnsurePrepared(const Statement& statement) {
 
 absl::Status Connection::Send(const Command& command) {
   const Params& params = command.params;
-  if (PQsendQueryPrepared(connection_.get(), command.statement.name, params.count(), params.values(),
-                          params.lengths(), params.formats(), /*resultFormat=*/1) == 0) {
+  if (PQsendQueryPrepared(connection_.get(), command.statement.name, params.count(),
+                          params.values(), params.lengths(), params.formats(),
+                          /*resultFormat=*/1) == 0) {
     return GiveUp("sending");
   }
   return absl::OkStatus();

@@ -30,7 +30,8 @@ struct Config {
   std::string role;              // SET ROLE for the session; empty: the login's own
   absl::Duration connect_timeout = absl::Seconds(5);
 
-  // How long one call may take, counted by the client: a server that has stopped answering is given up.
+  // How long one call may take, counted by the client: a server that has stopped answering is given
+  // up.
   absl::Duration call_timeout = absl::Seconds(30);
 
   // Server settings of the session, e.g. {"lock_timeout", "2s"}.
@@ -58,16 +59,16 @@ class Connection {
     const Params& params;
   };
 
-  // Several statements in one round trip and, outside BEGIN, one transaction. The first error ends it;
-  // the rest is not run.
+  // Several statements in one round trip and, outside BEGIN, one transaction. The first error ends
+  // it; the rest is not run.
   absl::StatusOr<std::vector<Result>> QueryAll(std::initializer_list<Command> commands);
 
-  // COMMIT, and an error if it rolled back: after a failed statement the server answers it with ROLLBACK
-  // and no error.
+  // COMMIT, and an error if it rolled back: after a failed statement the server answers it with
+  // ROLLBACK and no error.
   absl::Status Commit();
 
-  // Waits for a notification (after LISTEN), until the deadline or a wake-up. Notifications are only
-  // counted; several count as one. Error: the connection is gone.
+  // Waits for a notification (after LISTEN), until the deadline or a wake-up. Notifications are
+  // only counted; several count as one. Error: the connection is gone.
   absl::Status WaitForNotification(absl::Duration timeout, Wakeup& wakeup);
 
   // After this nothing works any more: open another one.
@@ -101,7 +102,8 @@ class Transaction {
   static absl::StatusOr<Transaction> Begin(Connection& connection);
 
   ~Transaction();
-  Transaction(Transaction&& other) noexcept : connection_(std::exchange(other.connection_, nullptr)) {}
+  Transaction(Transaction&& other) noexcept
+      : connection_(std::exchange(other.connection_, nullptr)) {}
   Transaction& operator=(Transaction&&) = delete;
 
   absl::Status Commit() &&;

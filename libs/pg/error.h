@@ -9,12 +9,12 @@ typedef struct pg_result PGresult;
 
 namespace god33::pg {
 
-// How a failure of PostgreSQL becomes a status. The message is the server's primary message; its DETAIL
-// carries row values, so it goes to the log and never to a caller. By SQLSTATE:
+// How a failure of PostgreSQL becomes a status. The message is the server's primary message; its
+// DETAIL carries row values, so it goes to the log and never to a caller. By SQLSTATE:
 //   08, 53, 57P0x, 40001, 40P01, 55P03, 25P03, no connection   UNAVAILABLE: try again
 //   57014 (statement_timeout, cancel)                          DEADLINE_EXCEEDED
 //   23505                                                      ALREADY_EXISTS
-//   21, 22, 23, 54                                             INVALID_ARGUMENT: the data is at fault
+//   21, 22, 23, 54                                             INVALID_ARGUMENT: the data
 //   42501                                                      PERMISSION_DENIED
 //   else                                                       INTERNAL
 absl::Status ToStatus(const PGresult* result);

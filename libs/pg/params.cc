@@ -15,13 +15,16 @@ void AppendBig(std::string& out, std::uint64_t value, int bytes) {
 
 }  // namespace
 
-std::int64_t ToPgMicros(absl::Time time) { return absl::ToUnixMicros(time) - kUnixToPgMicros; }
+std::int64_t ToPgMicros(absl::Time time) {
+  return absl::ToUnixMicros(time) - kUnixToPgMicros;
+}
 
 absl::Time FromPgMicros(std::int64_t micros) {
   return absl::FromUnixMicros(micros + kUnixToPgMicros);
 }
 
-// Header: dimensions, has-null flag, element type, size, lower bound. Flag and size are set at the end.
+// Header: dimensions, has-null flag, element type, size, lower bound. Flag and size are set at the
+// end.
 Array::Array(Type type) {
   AppendBig(bytes_, 1, 4);
   AppendBig(bytes_, 0, 4);
@@ -36,7 +39,9 @@ void Array::Null() {
   ++count_;
 }
 
-void Array::Bool(bool value) { Text(std::string_view(value ? "\1" : "\0", 1)); }
+void Array::Bool(bool value) {
+  Text(std::string_view(value ? "\1" : "\0", 1));
+}
 
 void Array::Int8(std::int64_t value) {
   AppendBig(bytes_, 8, 4);
@@ -95,7 +100,9 @@ Params& Params::Null() {
   return *this;
 }
 
-Params& Params::Bool(bool value) { return Add(std::string(1, value ? 1 : 0)); }
+Params& Params::Bool(bool value) {
+  return Add(std::string(1, value ? 1 : 0));
+}
 
 Params& Params::Int4(std::int32_t value) {
   std::string bytes;
@@ -109,9 +116,13 @@ Params& Params::Int8(std::int64_t value) {
   return Add(std::move(bytes));
 }
 
-Params& Params::Text(std::string_view value) { return Add(std::string(value)); }
+Params& Params::Text(std::string_view value) {
+  return Add(std::string(value));
+}
 
-Params& Params::Array(pg::Array&& array) { return Add(std::move(array).Finish()); }
+Params& Params::Array(pg::Array&& array) {
+  return Add(std::move(array).Finish());
+}
 
 Params& Params::Ids(const std::vector<Uuid>& ids) {
   pg::Array array(Type::kUuid);

@@ -56,8 +56,8 @@ class Array {
   bool has_null_ = false;
 };
 
-// The parameters of one statement, in order, in PostgreSQL's binary form. The SQL says their types by
-// casts ($1::uuid), so that a mismatch is an error and no silent conversion.
+// The parameters of one statement, in order, in PostgreSQL's binary form. The SQL says their types
+// by casts ($1::uuid), so that a mismatch is an error and no silent conversion.
 class Params {
  public:
   Params& Null();
@@ -70,7 +70,6 @@ class Params {
   Params& Time(absl::Time value) { return Int8(ToPgMicros(value)); }
   Params& Array(Array&& array);
   Params& Ids(const std::vector<Uuid>& ids);
-
 
   int count() const { return static_cast<int>(values_.size()); }
   const char* const* values() const { return pointers_.data(); }

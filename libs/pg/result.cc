@@ -39,9 +39,13 @@ void ForEachElement(std::string_view array, const std::function<void(std::string
 
 }  // namespace
 
-void Result::Clear::operator()(PGresult* result) const { PQclear(result); }
+void Result::Clear::operator()(PGresult* result) const {
+  PQclear(result);
+}
 
-int Result::rows() const { return PQntuples(result_.get()); }
+int Result::rows() const {
+  return PQntuples(result_.get());
+}
 
 bool Result::IsNull(int row, int column) const {
   return PQgetisnull(result_.get(), row, column) == 1;
@@ -70,7 +74,9 @@ Uuid Result::Id(int row, int column) const {
   return IsNull(row, column) ? Uuid() : ReadId(PQgetvalue(result_.get(), row, column));
 }
 
-absl::Time Result::Time(int row, int column) const { return FromPgMicros(Int8(row, column)); }
+absl::Time Result::Time(int row, int column) const {
+  return FromPgMicros(Int8(row, column));
+}
 
 std::optional<Uuid> Result::OptionalId(int row, int column) const {
   return IsNull(row, column) ? std::nullopt : std::optional(Id(row, column));
@@ -101,6 +107,8 @@ std::int64_t Result::affected() const {
   return count;
 }
 
-std::string_view Result::tag() const { return PQcmdStatus(result_.get()); }
+std::string_view Result::tag() const {
+  return PQcmdStatus(result_.get());
+}
 
 }  // namespace god33::pg

@@ -13,9 +13,9 @@ typedef struct pg_result PGresult;
 
 namespace god33::pg {
 
-// Rows of one statement, in binary form. Owns libpq's result; views point into it. The accessors trust
-// the caller to know the column's type, as the SQL beside them says; a null reads as zero or empty
-// unless the accessor is an optional one.
+// Rows of one statement, in binary form. Owns libpq's result; views point into it. The accessors
+// trust the caller to know the column's type, as the SQL beside them says; a null reads as zero or
+// empty unless the accessor is an optional one.
 class Result {
  public:
   explicit Result(PGresult* result) : result_(result) {}

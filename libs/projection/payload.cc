@@ -7,6 +7,8 @@ std::string Payload::Text(std::string_view key) const {
   return value && value->is_string() ? value->ToString() : std::string();
 }
 
-std::optional<Uuid> Payload::Id(std::string_view key) const { return Uuid::Parse(Text(key)); }
+std::optional<Uuid> Payload::Id(std::string_view key) const {
+  return Uuid::Parse(Text(key));
+}
 
 }  // namespace god33::projection

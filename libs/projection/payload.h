@@ -9,8 +9,8 @@
 
 namespace god33::projection {
 
-// Reads what a fold needs out of a payload. A field of an unexpected kind counts as absent: such an event
-// is stored and flagged, and must not stop the fold.
+// Reads what a fold needs out of a payload. A field of an unexpected kind counts as absent: such an
+// event is stored and flagged, and must not stop the fold.
 class Payload {
  public:
   explicit Payload(std::string_view json) : value_(json::Value::Checked(json)) {}

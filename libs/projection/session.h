@@ -11,18 +11,18 @@
 #include "base/uuid.h"
 #include "projection/fold_event.h"
 
-// An agent's session (seed 001, table agent_sessions), as a fold of the agent.* events that name it. The
-// rules are DESIGN.md, decision 24.
+// An agent's session (seed 001, table agent_sessions), as a fold of the agent.* events that name
+// it. The rules are DESIGN.md, decision 24.
 
 namespace god33::projection {
 
 struct SessionState {
   Uuid id;
   std::string agent_type = "unknown";
-  std::string agent_instance_id;       // empty: none
-  std::string checkpoint_id;           // the newest; empty: none
+  std::string agent_instance_id;  // empty: none
+  std::string checkpoint_id;      // the newest; empty: none
   std::optional<Uuid> workflow_id;
-  std::string project_name;            // empty: none
+  std::string project_name;  // empty: none
   absl::Time started_at;
   absl::Time last_active_at;
   std::optional<absl::Time> completed_at;

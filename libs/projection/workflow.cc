@@ -27,7 +27,8 @@ WorkflowPhase* OpenPhase(WorkflowState& state, const std::string& phase) {
 
 void EnterPhase(WorkflowState& state, const std::string& phase, absl::Time at) {
   state.current_phase = phase;
-  if (OpenPhase(state, phase) == nullptr && state.phase_history.size() < WorkflowState::kMostListed) {
+  if (OpenPhase(state, phase) == nullptr &&
+      state.phase_history.size() < WorkflowState::kMostListed) {
     state.phase_history.push_back({.phase = phase, .started_at = at});
   }
 }
@@ -41,7 +42,8 @@ void CompletePhase(WorkflowState& state, const std::string& phase, absl::Time at
 }
 
 void Involve(WorkflowState& state, const std::string& agent) {
-  if (!agent.empty() && state.agents.size() < WorkflowState::kMostListed) state.agents.insert(agent);
+  if (!agent.empty() && state.agents.size() < WorkflowState::kMostListed)
+    state.agents.insert(agent);
 }
 
 void FoldStarted(const FoldEvent& event, const Payload& payload, WorkflowState& state) {

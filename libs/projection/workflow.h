@@ -14,8 +14,8 @@
 #include "base/uuid.h"
 #include "projection/fold_event.h"
 
-// The state of a BMAD workflow (seed 001, "Workflow State Projection"), as a fold of the events that
-// belong to it. The rules are DESIGN.md, decision 24.
+// The state of a BMAD workflow (seed 001, "Workflow State Projection"), as a fold of the events
+// that belong to it. The rules are DESIGN.md, decision 24.
 
 namespace god33::projection {
 
@@ -48,20 +48,20 @@ struct WorkflowState {
   absl::Time started_at;
   absl::Time updated_at;
   std::optional<absl::Time> completed_at;
-  bool started = false;      // bmad.workflow.started was folded
+  bool started = false;       // bmad.workflow.started was folded
   bool implementing = false;  // the first agent.handoff.accepted was folded
   std::vector<WorkflowPhase> phase_history;
   std::deque<WorkflowHandoff> handoffs;
-  std::deque<Uuid> events;         // the newest, oldest first
-  std::set<std::string> agents;    // who was involved
-  std::int64_t version = 0;        // events folded
-  std::int64_t position = 0;       // the newest of their `since`
+  std::deque<Uuid> events;       // the newest, oldest first
+  std::set<std::string> agents;  // who was involved
+  std::int64_t version = 0;      // events folded
+  std::int64_t position = 0;     // the newest of their `since`
 
   friend bool operator==(const WorkflowState&, const WorkflowState&) = default;
 };
 
-// Folds the event into the state. FAILED_PRECONDITION when it holds what the table can't (a phase of more
-// than 50 characters, ...); then `state` is unchanged.
+// Folds the event into the state. FAILED_PRECONDITION when it holds what the table can't (a phase
+// of more than 50 characters, ...); then `state` is unchanged.
 absl::Status Apply(const FoldEvent& event, WorkflowState& state);
 
 // The columns that are JSON, and back. Reading what was written gives the same state.

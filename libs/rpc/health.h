@@ -13,8 +13,8 @@ class HealthCheckServiceInterface;
 namespace god33::rpc {
 
 // What a service says of itself: one status for each component it can't do without ("postgresql",
-// "rabbitmq"), and the whole, which serves when all of them do. Shown by grpc.health.v1 (the whole is
-// service "", a component a service of its name) and by /healthz. Thread-safe.
+// "rabbitmq"), and the whole, which serves when all of them do. Shown by grpc.health.v1 (the whole
+// is service "", a component a service of its name) and by /healthz. Thread-safe.
 class Health {
  public:
   // Makes a component known, not serving yet.

@@ -31,8 +31,8 @@ absl::StatusOr<std::unique_ptr<OpsServer>> OpsServer::Start(const std::string& l
                                                             const Health& health,
                                                             const prometheus::Registry& registry) {
   auto server = http::Server::Start(
-      {.listen = listen},
-      [&health, &registry](const http::Request& request, std::unique_ptr<http::Responder> responder) {
+      {.listen = listen}, [&health, &registry](const http::Request& request,
+                                               std::unique_ptr<http::Responder> responder) {
         responder->Send(Answer(request, health, registry));
       });
   if (!server.ok()) return server.status();

@@ -13,8 +13,8 @@ class Registry;
 
 namespace god33::rpc {
 
-// What operators ask a service by HTTP: GET /metrics (Prometheus text), /healthz (200 when it can do its
-// work, else 503; says which component can't) and /livez (200 while the process answers).
+// What operators ask a service by HTTP: GET /metrics (Prometheus text), /healthz (200 when it can
+// do its work, else 503; says which component can't) and /livez (200 while the process answers).
 class OpsServer {
  public:
   // `health` and `registry` must outlive it.

@@ -24,8 +24,8 @@ struct CommonOptions {
   std::string log_level = "info";
 };
 
-// Adds --listen (GOD33_LISTEN), --http-listen (GOD33_HTTP_LISTEN) and --log-level (GOD33_LOG_LEVEL).
-// `options` holds the defaults and receives the values.
+// Adds --listen (GOD33_LISTEN), --http-listen (GOD33_HTTP_LISTEN) and --log-level
+// (GOD33_LOG_LEVEL). `options` holds the defaults and receives the values.
 void AddCommonOptions(CLI::App& app, CommonOptions& options);
 
 }  // namespace god33::rpc

@@ -42,7 +42,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options,
 Server::Server(std::unique_ptr<grpc::Server> server, std::string address, Health& health)
     : server_(std::move(server)), address_(std::move(address)), health_(health) {}
 
-Server::~Server() { Stop(absl::ZeroDuration()); }
+Server::~Server() {
+  Stop(absl::ZeroDuration());
+}
 
 void Server::Stop(absl::Duration drain) {
   health_.Attach(nullptr);

@@ -19,8 +19,8 @@ namespace god33::rpc {
 class Server {
  public:
   struct Options {
-    std::string listen;                       // host:port; port 0: any free one
-    int max_receive_bytes = 17 << 20;         // one event of 16 MiB and its envelope
+    std::string listen;                // host:port; port 0: any free one
+    int max_receive_bytes = 17 << 20;  // one event of 16 MiB and its envelope
     int max_send_bytes = 64 << 20;
     bool reflection = true;
   };
@@ -34,7 +34,8 @@ class Server {
   // The address bound to, with the real port.
   const std::string& address() const { return address_; }
 
-  // Refuses new calls, waits for those under way for at most `drain`, then cancels them. Idempotent.
+  // Refuses new calls, waits for those under way for at most `drain`, then cancels them.
+  // Idempotent.
   void Stop(absl::Duration drain);
 
  private:

@@ -26,9 +26,8 @@ Groups GroupsOf(const std::string& event_type, const event::Facts& facts,
   Groups groups;
   groups.project = facts.project.empty() ? own_project : facts.project;
   if (facts.workflow_id) {
-    groups.memberships.push_back(
-        {GroupKind::kWorkflow, *facts.workflow_id, true,
-         own_project.empty() ? facts.project : own_project});
+    groups.memberships.push_back({GroupKind::kWorkflow, *facts.workflow_id, true,
+                                  own_project.empty() ? facts.project : own_project});
   }
   if (facts.collaboration_id) {
     groups.memberships.push_back({GroupKind::kCollaboration, *facts.collaboration_id,

@@ -23,12 +23,11 @@ class Resolver {
       const auto stored = Find(event.envelope.id);
       if (!stored) continue;
       if (stored->digest != event.digest) {
-        outcome.status =
-            MakeError(absl::StatusCode::kAlreadyExists, "ID_CONFLICT",
-                      StrCat("event_id ", event.envelope.id.ToString(),
-                             " is taken by an event with other content, at position ",
-                             stored->position),
-                      "event_id");
+        outcome.status = MakeError(
+            absl::StatusCode::kAlreadyExists, "ID_CONFLICT",
+            StrCat("event_id ", event.envelope.id.ToString(),
+                   " is taken by an event with other content, at position ", stored->position),
+            "event_id");
         return outcome;
       }
       ++duplicates;

@@ -12,8 +12,8 @@
 
 namespace god33::sequence {
 
-// What was looked up in the log for a batch. True as long as the log ends at `head` and no memberships of
-// stored events have changed since `generation`.
+// What was looked up in the log for a batch. True as long as the log ends at `head` and no
+// memberships of stored events have changed since `generation`.
 struct Known {
   struct Event {
     std::int64_t position;
@@ -24,8 +24,8 @@ struct Known {
   std::int64_t generation = 0;
   absl::flat_hash_map<Uuid, Event> events;  // those of the batch's ids and parents that are stored
   absl::flat_hash_map<std::int64_t, std::vector<Membership>> memberships;  // of the stored parents
-  absl::flat_hash_map<Uuid, std::string> projects;    // of the workflows that the batch names
-  absl::flat_hash_set<Uuid> awaited;                  // those of the batch's ids that have children
+  absl::flat_hash_map<Uuid, std::string> projects;  // of the workflows that the batch names
+  absl::flat_hash_set<Uuid> awaited;                // those of the batch's ids that have children
   absl::flat_hash_map<std::string, std::int64_t> versions;  // of the batch's aggregates
 };
 
@@ -66,7 +66,7 @@ struct Rows {
   std::vector<Orphan> orphans;
   std::vector<LateParent> late_parents;
   std::vector<Member> members;
-  std::vector<Owned> owned;  // workflows whose project became known
+  std::vector<Owned> owned;                                 // workflows whose project became known
   absl::flat_hash_map<std::string, std::int64_t> versions;  // of the aggregates that moved
 };
 
@@ -76,8 +76,8 @@ struct Resolution {
 };
 
 // Decides, unit by unit, what is new, a duplicate or in conflict, and gives positions from
-// known.head + 1 without gaps. Events of earlier units count for later ones. Pure; the rows point into
-// `units`.
+// known.head + 1 without gaps. Events of earlier units count for later ones. Pure; the rows point
+// into `units`.
 Resolution Resolve(const std::vector<const Unit*>& units, const Known& known);
 
 }  // namespace god33::sequence

@@ -51,7 +51,7 @@ struct Placed {
 //   INVALID_ARGUMENT                 it holds one id twice
 //   ALREADY_EXISTS ID_CONFLICT       an id is taken by other content; nothing was written
 //   ABORTED VERSION_CONFLICT         the aggregate has another version; nothing was written
-//   ABORTED PARTIAL_DUPLICATE        only some of the events had been stored before; nothing was written
+//   ABORTED PARTIAL_DUPLICATE        some events were stored before, others not; nothing was written
 struct Outcome {
   absl::Status status;
   std::vector<Placed> placed;  // one for each event, when ok

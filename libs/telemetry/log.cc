@@ -81,16 +81,17 @@ absl::Status ParseLogLevel(std::string_view text, LogLevel& level) {
       return absl::OkStatus();
     }
   }
-  return InvalidArgument(
-      StrCat("expected debug, info, warning or error, got \"", text, "\""));
+  return InvalidArgument(StrCat("expected debug, info, warning or error, got \"", text, "\""));
 }
 
-bool LogEnabled(LogLevel level) { return g_logger && g_logger->should_log(ToSpdlog(level)); }
+bool LogEnabled(LogLevel level) {
+  return g_logger && g_logger->should_log(ToSpdlog(level));
+}
 
 void Log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
   if (!LogEnabled(level)) return;
   std::string line = StrCat("{\"time\":\"", FormatTimestamp(SystemClock().Now()), "\",\"level\":\"",
-                                  Name(level), "\",\"service\":");
+                            Name(level), "\",\"service\":");
   json::AppendString(line, *g_service);
   line.append(",\"message\":");
   json::AppendString(line, message);

@@ -35,7 +35,8 @@ void StartLog(std::string_view service, LogLevel least);
 // "debug", "info", "warning" or "error"; anything else is InvalidArgument.
 absl::Status ParseLogLevel(std::string_view text, LogLevel& level);
 
-// Whether a line of this level would be written: spares building its fields. Thread-safe, as is Log.
+// Whether a line of this level would be written: spares building its fields. Thread-safe, as is
+// Log.
 bool LogEnabled(LogLevel level);
 
 void Log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});

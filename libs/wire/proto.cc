@@ -26,8 +26,9 @@ constexpr std::int64_t kMostSeconds = 253402300799;
 
 absl::StatusOr<Uuid> ReadId(std::string_view field, const std::string& text) {
   if (const auto id = Uuid::Parse(text)) return *id;
-  return InvalidField(field, text.empty() ? "expected a UUID, got none"
-                                          : StrCat("expected a UUID, got \"", text.substr(0, 80), "\""));
+  return InvalidField(field, text.empty()
+                                 ? "expected a UUID, got none"
+                                 : StrCat("expected a UUID, got \"", text.substr(0, 80), "\""));
 }
 
 template <typename Message>
@@ -93,8 +94,7 @@ absl::Status ReadTime(const v1::EventEnvelope& proto, Envelope& envelope) {
       time.nanos() > 999'999'999) {
     return InvalidField("timestamp", "expected a time in the years 0001 to 9999");
   }
-  envelope.time =
-      absl::FromUnixSeconds(time.seconds()) + absl::Microseconds(time.nanos() / 1000);
+  envelope.time = absl::FromUnixSeconds(time.seconds()) + absl::Microseconds(time.nanos() / 1000);
   return absl::OkStatus();
 }
 

@@ -41,8 +41,8 @@ std::string Quote(std::string_view text) {
   return quoted;
 }
 
-// Reads one JSON object of whichever shape. `space_` is the source's own name, in which ids that are no
-// UUIDs are told apart.
+// Reads one JSON object of whichever shape. `space_` is the source's own name, in which ids that
+// are no UUIDs are told apart.
 class JsonReader {
  public:
   JsonReader(const Message& message, const json::Value& root) : message_(message), fields_(root) {}
@@ -64,8 +64,9 @@ class JsonReader {
   }
 
  private:
-  // {event_id, event_type, timestamp, version, source, correlation_ids, agent_context, payload}, and
-  // zellij-driver's {event_type, timestamp, payload, metadata{source, version, correlation_id, session}}.
+  // {event_id, event_type, timestamp, version, source, correlation_ids, agent_context, payload},
+  // and zellij-driver's {event_type, timestamp, payload, metadata{source, version, correlation_id,
+  // session}}.
   absl::Status ReadCanonical() {
     TakeType("event_type");
     if (absl::Status status = TakeTime("timestamp"); !status.ok()) return status;
@@ -168,8 +169,8 @@ class JsonReader {
     } else if (version->kind() == json::Kind::kNumber) {
       envelope_.version = version->text();
     } else {
-      return InvalidEnvelope(
-          "version", StrCat("expected a string, got ", json::Describe(version->kind())));
+      return InvalidEnvelope("version",
+                             StrCat("expected a string, got ", json::Describe(version->kind())));
     }
     return absl::OkStatus();
   }
@@ -263,7 +264,8 @@ class JsonReader {
       parent = Derived(text);
       originals_.push_back(Quote(text));
     }
-    if (*parent != envelope_.id && seen_.insert(*parent).second) envelope_.parents.push_back(*parent);
+    if (*parent != envelope_.id && seen_.insert(*parent).second)
+      envelope_.parents.push_back(*parent);
   }
 
   enum class Payload { kRequired, kOptional };

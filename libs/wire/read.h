@@ -11,9 +11,9 @@ namespace god33::wire {
 // A message as it came from the bus.
 struct Message {
   std::string_view body;
-  std::string_view content_type;           // AMQP property; empty: none
-  std::string_view message_id;             // AMQP property; empty: none
-  std::optional<absl::Time> timestamp;     // AMQP property
+  std::string_view content_type;        // AMQP property; empty: none
+  std::string_view message_id;          // AMQP property; empty: none
+  std::optional<absl::Time> timestamp;  // AMQP property
   absl::Time received_at;
 };
 
@@ -27,14 +27,15 @@ struct Message {
 //   otherwise         the canonical JSON and its relatives: single correlation_id and causation_id,
 //                     source as a string, zellij-driver's `metadata`
 //
-// Identity (DESIGN.md, decision 17): an event_id beside a source object must be a UUID. Elsewhere an id
-// that is none becomes uuid5(OID, "bloodbank:<source>:<id>"), and so do parents; without an id it is
-// AMQP's message_id if that is a UUID, else uuid5(OID, "bloodbank:<type>:<sha256 of the body>").
-// correlation_ids, correlation_id and causation_id are the parents. What has no field of its own is
-// kept in source.meta; null counts as absent outside the payload.
+// Identity (DESIGN.md, decision 17): an event_id beside a source object must be a UUID. Elsewhere
+// an id that is none becomes uuid5(OID, "bloodbank:<source>:<id>"), and so do parents; without an
+// id it is AMQP's message_id if that is a UUID, else uuid5(OID, "bloodbank:<type>:<sha256 of the
+// body>"). correlation_ids, correlation_id and causation_id are the parents. What has no field of
+// its own is kept in source.meta; null counts as absent outside the payload.
 //
-// Errors are InvalidArgument with the dead-letter reason `unreadable` (no JSON object, no such protobuf)
-// or `invalid_envelope` (id, type, time, version, parents or payload), which name the field.
+// Errors are InvalidArgument with the dead-letter reason `unreadable` (no JSON object, no such
+// protobuf) or `invalid_envelope` (id, type, time, version, parents or payload), which name the
+// field.
 absl::StatusOr<event::Envelope> ReadMessage(const Message& message);
 
 }  // namespace god33::wire

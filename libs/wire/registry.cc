@@ -101,7 +101,8 @@ class Checker {
 
   void Expected(const std::string& path, std::string_view what, const json::Value& got) {
     const bool quote = got.is_string() && got.text().size() <= kMostQuoted;
-    Error(path, StrCat("expected ", what, ", got ", quote ? got.text() : json::Describe(got.kind())));
+    Error(path,
+          StrCat("expected ", what, ", got ", quote ? got.text() : json::Describe(got.kind())));
   }
 
   void Error(const std::string& path, std::string_view message) {

@@ -52,8 +52,9 @@ absl::StatusOr<std::unique_ptr<App>> App::Start(const Config& config) {
   auto ops = rpc::OpsServer::Start(config.common.http_listen, parts->health, parts->registry);
   if (!ops.ok()) return ops.status();
   parts->ops = *std::move(ops);
-  auto server = rpc::Server::Start({.listen = config.common.listen, .reflection = config.reflection},
-                                   {&parts->service}, parts->health);
+  auto server =
+      rpc::Server::Start({.listen = config.common.listen, .reflection = config.reflection},
+                         {&parts->service}, parts->health);
   if (!server.ok()) return server.status();
   parts->server = *std::move(server);
   parts->watch = std::make_unique<DatabaseWatch>(parts->reader, parts->health);

@@ -101,8 +101,8 @@ class EventSql::Builder {
   }
   std::string Bind(absl::Time value) {
     // Times are kept in microseconds; a filter may be finer, and must not let an earlier one in.
-    params_.Time(absl::FromUnixMicros(absl::ToInt64Microseconds(
-        absl::Ceil(value - absl::UnixEpoch(), absl::Microseconds(1)))));
+    params_.Time(absl::FromUnixMicros(
+        absl::ToInt64Microseconds(absl::Ceil(value - absl::UnixEpoch(), absl::Microseconds(1)))));
     return StrCat("$", params_.count(), "::timestamptz");
   }
   std::string Bind(const std::vector<std::string>& values) {
@@ -121,9 +121,9 @@ class EventSql::Builder {
 
   // For ways that need rows of several places in one order.
   std::string WrapLateral(const std::string& inner) const {
-    return lateral_.empty() ? inner
-                            : StrCat("SELECT e.* FROM ", lateral_, " CROSS JOIN LATERAL (", inner,
-                                     ") AS e");
+    return lateral_.empty()
+               ? inner
+               : StrCat("SELECT e.* FROM ", lateral_, " CROSS JOIN LATERAL (", inner, ") AS e");
   }
   bool lateral() const { return !lateral_.empty(); }
 
@@ -144,8 +144,8 @@ class EventSql::Builder {
                  Bind(slice_.month->end)));
   }
 
-  // Rows with one value of an indexed column, as a range over (column, position): only this index gives
-  // that order, and it starts right behind `after`.
+  // Rows with one value of an indexed column, as a range over (column, position): only this index
+  // gives that order, and it starts right behind `after`.
   void AddRange(std::string_view alias, std::string_view column, const std::string& value) {
     const char* beyond = plan_.descending_ ? "<" : ">";
     const char* within = plan_.descending_ ? ">=" : "<=";
@@ -250,21 +250,21 @@ Sql EventSql::Page(const Slice& slice, int limit, std::int64_t offset,
   builder.AddResidual();
   // With several places to read from, each gives its first rows, and the first of those are taken.
   const std::string most = builder.Bind(std::int64_t{limit});
-  std::string page = StrCat(builder.Select("e.*"), " ORDER BY ", builder.order(), " LIMIT ",
-                            builder.lateral() && offset > 0
-                                ? builder.Bind(std::int64_t{limit} + offset)
-                                : most);
+  std::string page =
+      StrCat(builder.Select("e.*"), " ORDER BY ", builder.order(), " LIMIT ",
+             builder.lateral() && offset > 0 ? builder.Bind(std::int64_t{limit} + offset) : most);
   if (builder.lateral()) {
     page = StrCat(builder.WrapLateral(page), " ORDER BY e.position", builder.direction(), " LIMIT ",
                   most);
   }
   if (offset > 0) StrAppend(&page, " OFFSET ", builder.Bind(offset));
-  std::string text = StrCat(
-      "SELECT " GOD33_EVENT_COLUMNS ", e.page_rows FROM (SELECT page.*, count(*) OVER () AS page_rows, ",
-      "sum(pg_column_size(page.payload)) OVER (ORDER BY page.position", builder.direction(),
-      " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM (", page,
-      ") AS page) AS e WHERE coalesce(e.before, 0) < ", builder.Bind(most_bytes),
-      " ORDER BY e.position", builder.direction());
+  std::string text =
+      StrCat("SELECT " GOD33_EVENT_COLUMNS
+             ", e.page_rows FROM (SELECT page.*, count(*) OVER () AS page_rows, ",
+             "sum(pg_column_size(page.payload)) OVER (ORDER BY page.position", builder.direction(),
+             " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM (", page,
+             ") AS page) AS e WHERE coalesce(e.before, 0) < ", builder.Bind(most_bytes),
+             " ORDER BY e.position", builder.direction());
   return std::move(builder).Finish(std::move(text));
 }
 
@@ -274,9 +274,10 @@ Sql EventSql::Count(std::int64_t most) const {
   builder.AddWay();
   builder.AddResidual();
   const std::string limit = builder.Bind(most);
-  std::string text = StrCat("SELECT count(*) FROM (",
-                            builder.WrapLateral(builder.Select(builder.lateral() ? "e.position" : "1")),
-                            " LIMIT ", limit, ") AS counted");
+  std::string text =
+      StrCat("SELECT count(*) FROM (",
+             builder.WrapLateral(builder.Select(builder.lateral() ? "e.position" : "1")), " LIMIT ",
+             limit, ") AS counted");
   return std::move(builder).Finish(std::move(text));
 }
 

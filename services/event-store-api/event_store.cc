@@ -26,8 +26,8 @@ constexpr std::size_t kMostAnswerBytes = 3 << 20;
 std::size_t SizeOf(const eventlog::StoredEvent& event) {
   constexpr std::size_t kRest = 512;  // ids, times, names
   const event::Envelope& envelope = event.envelope;
-  std::size_t size = kRest + envelope.payload.size() + envelope.source.meta.size() +
-                     40 * envelope.parents.size();
+  std::size_t size =
+      kRest + envelope.payload.size() + envelope.source.meta.size() + 40 * envelope.parents.size();
   if (const auto& context = envelope.agent_context) {
     size += event::WriteContext(*context, event::Absent::kOmit).size();
   }
@@ -40,7 +40,8 @@ constexpr pg::Statement kMonths = {"log_months", R"sql(
   SELECT month, (month AT TIME ZONE 'UTC' + interval '1 month') AT TIME ZONE 'UTC', first_position
   FROM log_months ORDER BY month)sql"};
 
-// Found by id in the month its position says. Of an event that retention dropped only the id is left.
+// Found by id in the month its position says. Of an event that retention dropped only the id is
+// left.
 constexpr pg::Statement kGet = {"get_event", R"sql(
   SELECT )sql" GOD33_EVENT_COLUMNS R"sql(
   FROM event_ids AS i
@@ -92,7 +93,8 @@ absl::Status EventStore::ListOn(pg::Connection& connection, const EventQuery& qu
     if (!decoded.ok()) return decoded.status();
     token = *std::move(decoded);
     if (token->fingerprint != fingerprint || token->descending != query.descending) {
-      return InvalidField("page_token", "it belongs to other filters or another order; pass the same");
+      return InvalidField("page_token",
+                          "it belongs to other filters or another order; pass the same");
     }
     if (token->log_id != state->log_id) {
       return MakeError(absl::StatusCode::kAborted, "LOG_CHANGED",
@@ -140,8 +142,7 @@ absl::StatusOr<EventSql> EventStore::Plan(pg::Connection& connection, const Even
     }
     const std::string prefix = pattern.text().substr(0, pattern.text().find('*'));
     constexpr int kMostLooked = 2000;
-    const auto rows =
-        connection.Query(kTypesLike, pg::Params().Text(prefix).Int4(kMostLooked));
+    const auto rows = connection.Query(kTypesLike, pg::Params().Text(prefix).Int4(kMostLooked));
     if (!rows.ok()) return rows.status();
     listed = listed && rows->rows() < kMostLooked;
     for (int i = 0; i < rows->rows(); ++i) {
@@ -166,7 +167,8 @@ absl::StatusOr<EventSql> EventStore::Plan(pg::Connection& connection, const Even
   return EventSql(filter, std::move(list), query.descending, few_in_time);
 }
 
-// They change when a month begins, and when retention drops one, which an empty slice does not mind.
+// They change when a month begins, and when retention drops one, which an empty slice does not
+// mind.
 absl::StatusOr<std::vector<Month>> EventStore::Months(pg::Connection& connection,
                                                       const LogState& state) {
   {
@@ -177,9 +179,8 @@ absl::StatusOr<std::vector<Month>> EventStore::Months(pg::Connection& connection
   if (!rows.ok()) return rows.status();
   std::vector<Month> months;
   for (int i = 0; i < rows->rows(); ++i) {
-    months.push_back({.start = rows->Time(i, 0),
-                      .end = rows->Time(i, 1),
-                      .first_position = rows->Int8(i, 2)});
+    months.push_back(
+        {.start = rows->Time(i, 0), .end = rows->Time(i, 1), .first_position = rows->Int8(i, 2)});
   }
   absl::MutexLock lock(&mutex_);
   months_ = months;
@@ -188,8 +189,7 @@ absl::StatusOr<std::vector<Month>> EventStore::Months(pg::Connection& connection
 
 absl::StatusOr<EventStore::Found> EventStore::ReadPage(pg::Connection& connection,
                                                        const EventSql& sql, const EventQuery& query,
-                                                       std::int64_t after,
-                                                       const LogState& state) {
+                                                       std::int64_t after, const LogState& state) {
   // One more than asked for tells whether there is a next page.
   const int wanted = query.limit + 1;
   Found found;
@@ -215,9 +215,9 @@ absl::StatusOr<EventStore::Found> EventStore::ReadPage(pg::Connection& connectio
     for (std::size_t i = 0; i < months->size() && whole; ++i) {
       const Month& month = (*months)[i];
       // Months that lie wholly before the place to go on from, in the direction of reading.
-      const bool passed = query.descending ? month.first_position >= after
-                                           : i + 1 < months->size() &&
-                                                 (*months)[i + 1].first_position <= after + 1;
+      const bool passed =
+          query.descending ? month.first_position >= after
+                           : i + 1 < months->size() && (*months)[i + 1].first_position <= after + 1;
       if (passed) continue;
       const auto slice = read({.after = after, .month = &month});
       if (!slice.ok()) return slice.status();
@@ -248,16 +248,14 @@ absl::Status EventStore::CountTotal(pg::Connection& connection, const EventSql& 
     page.total_exact = true;
     return absl::OkStatus();
   }
-  const auto counted =
-      reader_.QueryWithin(connection, sql.Count(kMostCounted + 1), kCountTimeout);
+  const auto counted = reader_.QueryWithin(connection, sql.Count(kMostCounted + 1), kCountTimeout);
   if (!counted.ok() && !absl::IsDeadlineExceeded(counted.status())) return counted.status();
   const std::int64_t count = counted.ok() ? counted->Int8(0, 0) : 0;
   page.total_exact = counted.ok() && count <= kMostCounted;
   page.total = std::min(count, kMostCounted);
   // What the page shows is there, however far the counting got.
   if (!page.total_exact && !page.events.empty()) {
-    page.total = std::max(page.total,
-                          query.offset + static_cast<std::int64_t>(page.events.size()));
+    page.total = std::max(page.total, query.offset + static_cast<std::int64_t>(page.events.size()));
   }
   return absl::OkStatus();
 }

@@ -30,8 +30,8 @@ class EventStore {
  public:
   explicit EventStore(Reader& reader) : reader_(reader) {}
 
-  // Errors: INVALID_ARGUMENT about page_token; ABORTED (LOG_CHANGED) when the token is of another log;
-  // those of Reader.
+  // Errors: INVALID_ARGUMENT about page_token; ABORTED (LOG_CHANGED) when the token is of another
+  // log; those of Reader.
   absl::StatusOr<EventPage> List(const EventQuery& query);
 
   // NOT_FOUND (EVENT_NOT_FOUND); OUT_OF_RANGE (retention) when only its id is kept.
@@ -47,7 +47,8 @@ class EventStore {
   absl::StatusOr<EventSql> Plan(pg::Connection& connection, const EventQuery& query);
   absl::StatusOr<std::vector<Month>> Months(pg::Connection& connection, const LogState& state);
   absl::StatusOr<Found> ReadPage(pg::Connection& connection, const EventSql& sql,
-                                 const EventQuery& query, std::int64_t after, const LogState& state);
+                                 const EventQuery& query, std::int64_t after,
+                                 const LogState& state);
   absl::Status CountTotal(pg::Connection& connection, const EventSql& sql, const EventQuery& query,
                           const LogState& state, EventPage& page);
 

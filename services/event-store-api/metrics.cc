@@ -16,8 +16,8 @@ void Metrics::Count(const std::string& method, const std::string& code, double s
   calls_.Add({{"method", method}, {"code", code}}).Increment();
   seconds_
       .Add({{"method", method}},
-           prometheus::Histogram::BucketBoundaries{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2,
-                                                   0.5, 1, 2.5, 5})
+           prometheus::Histogram::BucketBoundaries{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                                   0.2, 0.5, 1, 2.5, 5})
       .Observe(seconds);
 }
 

@@ -18,12 +18,15 @@ absl::Status Invalid() {
   return InvalidField("page_token", "expected the next_page_token of an earlier answer");
 }
 
-std::string Encode(std::string_view text) { return absl::WebSafeBase64Escape(ToAbsl(text)); }
+std::string Encode(std::string_view text) {
+  return absl::WebSafeBase64Escape(ToAbsl(text));
+}
 
 // The fields of a token, which are joined by '|'.
 std::optional<std::vector<std::string>> Decode(const std::string& text, std::size_t count) {
   std::string decoded;
-  if (text.size() > kMostLength || !absl::WebSafeBase64Unescape(text, &decoded)) return std::nullopt;
+  if (text.size() > kMostLength || !absl::WebSafeBase64Unescape(text, &decoded))
+    return std::nullopt;
   std::vector<std::string> fields(1);
   for (const char c : decoded) {
     if (c == '|') {
@@ -67,8 +70,7 @@ absl::StatusOr<PageToken> DecodePageToken(const std::string& text) {
 }
 
 std::string EncodeTimeToken(const TimeToken& token) {
-  return Encode(
-      StrCat("t1|", token.fingerprint, "|", token.unix_micros, "|", token.id.ToString()));
+  return Encode(StrCat("t1|", token.fingerprint, "|", token.unix_micros, "|", token.id.ToString()));
 }
 
 absl::StatusOr<TimeToken> DecodeTimeToken(const std::string& text) {

@@ -12,19 +12,11 @@ namespace {
 
 constexpr int kMostTypes = 50;
 constexpr std::int64_t kMostOffset = 1'000'000;
-constexpr std::size_t kMostAgent = 255;
+constexpr std::size_t kMostText = 255;
 
 // Protobuf's own limits: the years 0001 to 9999.
 constexpr std::int64_t kLeastSeconds = -62135596800;
 constexpr std::int64_t kMostSeconds = 253402300799;
-
-absl::StatusOr<std::optional<Uuid>> ReadOptionalId(const std::string& field,
-                                                   const std::string& text) {
-  if (text.empty()) return std::nullopt;
-  auto id = ReadId(field, text);
-  if (!id.ok()) return id.status();
-  return *id;
-}
 
 absl::StatusOr<absl::Time> ReadTime(const char* field, const google::protobuf::Timestamp& time) {
   if (time.seconds() < kLeastSeconds || time.seconds() > kMostSeconds || time.nanos() < 0 ||
@@ -34,18 +26,22 @@ absl::StatusOr<absl::Time> ReadTime(const char* field, const google::protobuf::T
   return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
 }
 
+// A filter that is given must hold something: an empty one never means "all".
 absl::Status ReadIds(const store::v1::ListEventsRequest& request, EventFilter& filter) {
-  const auto read = [](const char* field, const std::string& text, std::optional<Uuid>& id) {
-    auto parsed = ReadOptionalId(field, text);
+  absl::Status status;
+  const auto read = [&status](const char* field, bool given, const std::string& text,
+                              std::optional<Uuid>& id) {
+    if (!given || !status.ok()) return;
+    auto parsed = ReadId(field, text);
+    status = parsed.status();
     if (parsed.ok()) id = *parsed;
-    return parsed.status();
   };
-  absl::Status status = read("workflow_id", request.workflow_id(), filter.workflow);
-  if (status.ok()) status = read("correlation_id", request.correlation_id(), filter.correlation);
-  if (status.ok()) {
-    status = read("collaboration_id", request.collaboration_id(), filter.collaboration);
-  }
-  if (status.ok()) status = read("session_id", request.session_id(), filter.session);
+  read("workflow_id", request.has_workflow_id(), request.workflow_id(), filter.workflow);
+  read("correlation_id", request.has_correlation_id(), request.correlation_id(),
+       filter.correlation);
+  read("collaboration_id", request.has_collaboration_id(), request.collaboration_id(),
+       filter.collaboration);
+  read("session_id", request.has_session_id(), request.session_id(), filter.session);
   return status;
 }
 
@@ -63,7 +59,8 @@ absl::Status ReadTypes(const store::v1::ListEventsRequest& request, EventFilter&
 
 absl::Status ReadTimes(const store::v1::ListEventsRequest& request, EventFilter& filter) {
   if (request.has_since() && request.has_start_time()) {
-    return InvalidField("since", "expected since or start_time, which are the same filter, not both");
+    return InvalidField("since",
+                        "expected since or start_time, which are the same filter, not both");
   }
   if (request.has_since() || request.has_start_time()) {
     const char* field = request.has_since() ? "since" : "start_time";
@@ -95,8 +92,8 @@ absl::Status ReadPaging(const store::v1::ListEventsRequest& request, EventQuery&
   }
   query.page_token = request.page_token();
   if (!request.order().empty() && request.order() != "asc" && request.order() != "desc") {
-    return InvalidField("order", StrCat("expected asc or desc, got \"",
-                                        request.order().substr(0, 40), "\""));
+    return InvalidField(
+        "order", StrCat("expected asc or desc, got \"", request.order().substr(0, 40), "\""));
   }
   query.descending = request.order() == "desc";
   if (request.min_position() < 0) return InvalidField("min_position", "expected 0 or more");
@@ -107,8 +104,8 @@ absl::Status ReadPaging(const store::v1::ListEventsRequest& request, EventQuery&
 }  // namespace
 
 bool EventFilter::empty() const {
-  return !workflow && types.empty() && !correlation && !collaboration && agent.empty() && !session &&
-         !start && !end;
+  return !workflow && types.empty() && !correlation && !collaboration && agent.empty() &&
+         !session && !start && !end;
 }
 
 std::string EventFilter::Fingerprint() const {
@@ -135,6 +132,15 @@ absl::StatusOr<Uuid> ReadId(const std::string& field, const std::string& text) {
   return InvalidField(field, StrCat("expected a UUID, got \"", text.substr(0, 80), "\""));
 }
 
+absl::StatusOr<std::string> ReadText(const std::string& field, bool given,
+                                     const std::string& text) {
+  if (!given) return std::string();
+  if (text.empty() || text.size() > kMostText || text.find('\0') != std::string::npos) {
+    return InvalidField(field, StrCat("expected 1 to ", kMostText, " bytes of text"));
+  }
+  return text;
+}
+
 absl::StatusOr<int> ReadLimit(bool given, int limit) {
   if (!given) return kDefaultLimit;
   if (limit < 1 || limit > kMostLimit) {
@@ -150,11 +156,9 @@ absl::StatusOr<EventQuery> ReadQuery(const store::v1::ListEventsRequest& request
   if (status.ok()) status = ReadTimes(request, query.filter);
   if (status.ok()) status = ReadPaging(request, query);
   if (!status.ok()) return status;
-  if (request.agent_id().size() > kMostAgent ||
-      request.agent_id().find('\0') != std::string::npos) {
-    return InvalidField("agent_id", StrCat("expected at most ", kMostAgent, " bytes of text"));
-  }
-  query.filter.agent = request.agent_id();
+  auto agent = ReadText("agent_id", request.has_agent_id(), request.agent_id());
+  if (!agent.ok()) return agent.status();
+  query.filter.agent = *std::move(agent);
   return query;
 }
 

@@ -48,6 +48,9 @@ absl::StatusOr<EventQuery> ReadQuery(const store::v1::ListEventsRequest& request
 // Of the limit fields of all lists: absent is the default.
 absl::StatusOr<int> ReadLimit(bool given, int limit);
 
+// A text filter; empty if it is not given.
+absl::StatusOr<std::string> ReadText(const std::string& field, bool given, const std::string& text);
+
 absl::StatusOr<Uuid> ReadId(const std::string& field, const std::string& text);
 
 }  // namespace god33::api

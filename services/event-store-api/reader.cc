@@ -58,7 +58,8 @@ absl::Status Reader::Run(const std::function<absl::Status(pg::Connection&)>& wor
     auto lease = pool_.Acquire(kAcquireTimeout);
     if (!lease.ok()) return lease.status();
     const absl::Status status = work(**lease);
-    // A connection that sat idle through a restart of the server is dead, and says so only when used.
+    // A connection that sat idle through a restart of the server is dead, and says so only when
+    // used.
     const bool dead = !status.ok() && (*lease)->broken() && pg::IsTransient(status);
     if (!dead || attempt == 2) return Explained(status);
   }
@@ -82,8 +83,7 @@ absl::StatusOr<pg::Result> Reader::Query(pg::Connection& connection, const Sql& 
 
 absl::StatusOr<pg::Result> Reader::QueryWithin(pg::Connection& connection, const Sql& sql,
                                                absl::Duration timeout) {
-  const pg::Params limit =
-      std::move(pg::Params().Text(StrCat(absl::ToInt64Milliseconds(timeout))));
+  const pg::Params limit = std::move(pg::Params().Text(StrCat(absl::ToInt64Milliseconds(timeout))));
   auto results = connection.QueryAll({{kSetTimeout, limit}, {StatementFor(sql.text), sql.params}});
   if (!results.ok()) return results.status();
   return std::move((*results)[1]);

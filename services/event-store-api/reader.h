@@ -23,7 +23,8 @@ struct LogState {
   std::optional<absl::Time> last_month;  // the newest month that has events
 };
 
-// Read-only access to the database for queries. Thread-safe; calls block, so they belong on an executor.
+// Read-only access to the database for queries. Thread-safe; calls block, so they belong on an
+// executor.
 class Reader {
  public:
   struct Options {
@@ -50,7 +51,8 @@ class Reader {
   // What the reader waits for when he passes min_position.
   enum class Of { kLog, kProjection };
 
-  // Waits until the position is reached, at most 2 s; UNAVAILABLE (POSITION_NOT_REACHED) after that.
+  // Waits until the position is reached, at most 2 s; UNAVAILABLE (POSITION_NOT_REACHED) after
+  // that.
   absl::StatusOr<LogState> StateAt(pg::Connection& connection, std::int64_t min_position, Of of);
 
  private:

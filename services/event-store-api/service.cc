@@ -58,7 +58,8 @@ void ToProto(const std::vector<SeenType>& seen, const wire::PayloadRegistry& reg
 
 }  // namespace
 
-grpc::ServerUnaryReactor* QueryService::Run(grpc::CallbackServerContext* context, const char* method,
+grpc::ServerUnaryReactor* QueryService::Run(grpc::CallbackServerContext* context,
+                                            const char* method,
                                             std::function<absl::Status()> query) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const std::int64_t started = MonotonicNanos();

@@ -12,13 +12,11 @@
 namespace god33::api {
 namespace {
 
-constexpr std::size_t kMostText = 255;
-
-#define GOD33_WORKFLOW_COLUMNS                                                                     \
-  "w.workflow_id, w.project_name, w.current_phase, w.current_agent, w.started_at, w.updated_at, "  \
-  "w.completed_at, w.metadata, w.correlation_ids, w.phase_history, w.agent_handoffs, w.version, "  \
-  "w.position, f.position, f.error, f.attempts, f.next_attempt_at "                                \
-  "FROM workflow_state AS w LEFT JOIN fold_failures AS f "                                         \
+#define GOD33_WORKFLOW_COLUMNS                                                                    \
+  "w.workflow_id, w.project_name, w.current_phase, w.current_agent, w.started_at, w.updated_at, " \
+  "w.completed_at, w.metadata, w.correlation_ids, w.phase_history, w.agent_handoffs, w.version, " \
+  "w.position, f.position, f.error, f.attempts, f.next_attempt_at "                               \
+  "FROM workflow_state AS w LEFT JOIN fold_failures AS f "                                        \
   "ON f.projection = 'workflow' AND f.aggregate_id = w.workflow_id "
 
 constexpr pg::Statement kGet = {"get_workflow",
@@ -63,13 +61,6 @@ void ReadWorkflow(const pg::Result& rows, int row, store::v1::Workflow& workflow
   }
 }
 
-absl::StatusOr<std::string> ReadText(const char* field, const std::string& text) {
-  if (text.size() > kMostText || text.find('\0') != std::string::npos) {
-    return InvalidField(field, StrCat("expected at most ", kMostText, " bytes of text"));
-  }
-  return text;
-}
-
 // The page behind `token`, newest update first.
 Sql PageSql(const WorkflowQuery& query, const std::optional<TimeToken>& token) {
   Sql sql;
@@ -96,9 +87,9 @@ Sql PageSql(const WorkflowQuery& query, const std::optional<TimeToken>& token) {
                "::timestamptz OR w.workflow_id > $", last, "::uuid)"));
   }
   sql.params.Int8(query.limit + 1);
-  sql.text = StrCat("SELECT " GOD33_WORKFLOW_COLUMNS, where,
-                    " ORDER BY w.updated_at DESC, w.workflow_id LIMIT $", sql.params.count(),
-                    "::bigint");
+  sql.text =
+      StrCat("SELECT " GOD33_WORKFLOW_COLUMNS, where,
+             " ORDER BY w.updated_at DESC, w.workflow_id LIMIT $", sql.params.count(), "::bigint");
   return sql;
 }
 
@@ -113,11 +104,11 @@ std::string WorkflowQuery::Fingerprint() const {
 
 absl::StatusOr<WorkflowQuery> ReadQuery(const store::v1::ListWorkflowsRequest& request) {
   WorkflowQuery query;
-  auto project = ReadText("project_name", request.project_name());
+  auto project = ReadText("project_name", request.has_project_name(), request.project_name());
   if (!project.ok()) return project.status();
-  auto phase = ReadText("current_phase", request.current_phase());
+  auto phase = ReadText("current_phase", request.has_current_phase(), request.current_phase());
   if (!phase.ok()) return phase.status();
-  auto agent = ReadText("current_agent", request.current_agent());
+  auto agent = ReadText("current_agent", request.has_current_agent(), request.current_agent());
   if (!agent.ok()) return agent.status();
   const auto limit = ReadLimit(request.has_limit(), request.limit());
   if (!limit.ok()) return limit.status();
@@ -145,8 +136,7 @@ absl::Status WorkflowStore::List(const WorkflowQuery& query,
   }
   return reader_.Run([&](pg::Connection& connection) -> absl::Status {
     response.Clear();
-    const auto state =
-        reader_.StateAt(connection, query.min_position, Reader::Of::kProjection);
+    const auto state = reader_.StateAt(connection, query.min_position, Reader::Of::kProjection);
     if (!state.ok()) return state.status();
     const auto rows = reader_.Query(connection, PageSql(query, token));
     if (!rows.ok()) return rows.status();

@@ -95,15 +95,16 @@ struct Child {
 using ById = absl::flat_hash_map<Uuid, std::vector<Membership>>;
 using ByPosition = absl::flat_hash_map<std::int64_t, std::vector<Membership>>;
 
-GroupKind KindOf(std::string_view text) { return static_cast<GroupKind>(text[0]); }
+GroupKind KindOf(std::string_view text) {
+  return static_cast<GroupKind>(text[0]);
+}
 
 absl::StatusOr<std::vector<Child>> ReadChildren(pg::Connection& connection,
                                                 const std::vector<std::int64_t>& positions) {
   pg::Array array(pg::Type::kInt8);
   for (const std::int64_t position : positions) array.Int8(position);
   const std::int64_t oldest = *std::min_element(positions.begin(), positions.end());
-  const auto rows =
-      connection.Query(kChildren, pg::Params().Array(std::move(array)).Int8(oldest));
+  const auto rows = connection.Query(kChildren, pg::Params().Array(std::move(array)).Int8(oldest));
   if (!rows.ok()) return rows.status();
   std::vector<Child> children;
   for (int i = 0; i < rows->rows(); ++i) {
@@ -191,12 +192,11 @@ class Gains {
       status = connection.Query(kQueueChildren, pg::Params().Array(std::move(changed_))).status();
     }
     if (status.ok() && owned_.size() > 0) {
-      status = connection
-                   .Query(kSetProject, pg::Params()
-                                           .Array(std::move(owned_))
-                                           .Array(std::move(projects_))
-                                           .Int8(oldest))
-                   .status();
+      status =
+          connection
+              .Query(kSetProject,
+                     pg::Params().Array(std::move(owned_)).Array(std::move(projects_)).Int8(oldest))
+              .status();
     }
     return status;
   }
@@ -259,8 +259,7 @@ absl::StatusOr<std::optional<int>> AdoptStep(pg::Connection& connection, std::in
   auto transaction = pg::Transaction::Begin(connection);
   if (!transaction.ok()) return transaction.status();
   if (const auto locked = connection.Query(kLock); !locked.ok()) return locked.status();
-  const auto taken =
-      connection.Query(kTakeOrphans, pg::Params().Int8(cause).Int4(kMostChildren));
+  const auto taken = connection.Query(kTakeOrphans, pg::Params().Int8(cause).Int4(kMostChildren));
   if (!taken.ok()) return taken.status();
   const auto joined = AdoptQueued(connection, cause);
   if (!joined.ok()) return joined.status();

@@ -20,8 +20,8 @@
 
 namespace god33::manager {
 
-// In the order of construction; destroyed in reverse: first the surfaces, then what works off the log,
-// then the reader, and the writer last, since the others hand their work to it.
+// In the order of construction; destroyed in reverse: first the surfaces, then what works off the
+// log, then the reader, and the writer last, since the others hand their work to it.
 struct App::Parts {
   Parts(const Config& config, const Topology& topology)
       : metrics(registry),
@@ -60,19 +60,21 @@ absl::StatusOr<std::unique_ptr<App>> App::Start(const Config& config) {
   if (!ops.ok()) return ops.status();
   parts->ops = *std::move(ops);
 
-  parts->writer = std::make_unique<LogWriter>(
-      LogWriter::Options{.database = config.Database("writer"), .batch_events = config.batch_events},
-      parts->clock, parts->metrics, parts->health);
-  parts->service = std::make_unique<AppendService>(*parts->writer, parts->payloads, parts->clock,
-                                                   parts->ids);
-  auto server = rpc::Server::Start({.listen = config.common.listen, .reflection = config.reflection},
-                                   {parts->service.get()}, parts->health);
+  parts->writer =
+      std::make_unique<LogWriter>(LogWriter::Options{.database = config.Database("writer"),
+                                                     .batch_events = config.batch_events},
+                                  parts->clock, parts->metrics, parts->health);
+  parts->service =
+      std::make_unique<AppendService>(*parts->writer, parts->payloads, parts->clock, parts->ids);
+  auto server =
+      rpc::Server::Start({.listen = config.common.listen, .reflection = config.reflection},
+                         {parts->service.get()}, parts->health);
   if (!server.ok()) return server.status();
   parts->server = *std::move(server);
 
   parts->reader = std::make_unique<BusReader>(
-      BusReader::Options{.broker = config.Broker("reader"), .topology = *topology,
-                         .prefetch = config.prefetch},
+      BusReader::Options{
+          .broker = config.Broker("reader"), .topology = *topology, .prefetch = config.prefetch},
       parts->sorter, *parts->writer, parts->metrics, parts->health);
   const std::string holder = StrCat(parts->ids.New().ToString(), " pid ", getpid());
   parts->outbox_follower =

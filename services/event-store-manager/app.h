@@ -10,8 +10,8 @@ namespace god33::manager {
 // The running manager. Owns all parts and wires them; nothing else does.
 class App {
  public:
-  // Serves at once, whatever state database and broker are in: health says what is missing. An error is
-  // a configuration that can't work, or an address that is taken.
+  // Serves at once, whatever state database and broker are in: health says what is missing. An
+  // error is a configuration that can't work, or an address that is taken.
   static absl::StatusOr<std::unique_ptr<App>> Start(const Config& config);
 
   // Stops in order: no new work, drain what was taken, give leases up. Takes seconds.

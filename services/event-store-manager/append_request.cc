@@ -63,8 +63,8 @@ absl::StatusOr<std::optional<sequence::Aggregate>> ReadTerms(const AppendTerms& 
     return std::nullopt;
   }
   const std::size_t slash = terms.aggregate.find('/');
-  const auto id = slash == std::string::npos ? std::nullopt
-                                             : Uuid::Parse(terms.aggregate.substr(slash + 1));
+  const auto id =
+      slash == std::string::npos ? std::nullopt : Uuid::Parse(terms.aggregate.substr(slash + 1));
   if (!id || !IsKind(terms.aggregate.substr(0, slash))) {
     return InvalidField("aggregate", "expected <kind>/<uuid>, e.g. workflow/6f9619ff-...");
   }

@@ -18,15 +18,16 @@ struct AppendTerms {
   std::string validate;
 };
 
-// Reads one event of a request and fills what was left out: the id, the time, and the source, which then
-// is `caller`. Errors name the field below `path` ("event", "events[3]").
+// Reads one event of a request and fills what was left out: the id, the time, and the source, which
+// then is `caller`. Errors name the field below `path` ("event", "events[3]").
 absl::StatusOr<sequence::NewEvent> ReadNewEvent(const event::v1::EventEnvelope& proto,
                                                 const std::string& path, const std::string& caller,
                                                 const AppendTerms& terms,
                                                 const wire::PayloadRegistry& registry, Clock& clock,
                                                 IdSource& ids);
 
-// Checks the terms: aggregate is "<kind>/<uuid>", expected_version comes with one, validate is known.
+// Checks the terms: aggregate is "<kind>/<uuid>", expected_version comes with one, validate is
+// known.
 absl::StatusOr<std::optional<sequence::Aggregate>> ReadTerms(const AppendTerms& terms);
 
 }  // namespace god33::manager

@@ -70,11 +70,11 @@ absl::StatusOr<std::unique_ptr<amqp::Consumer>> BusReader::Connect() {
 absl::Status BusReader::Consume(amqp::Consumer& consumer) {
   std::vector<amqp::Delivery> deliveries;
   while (!stop_.requested()) {
-    const bool held_back = writer_.congested() ||
-                           consumer.outstanding_bytes() > options_.most_outstanding_bytes;
-    absl::Status status =
-        held_back ? consumer.Pause(kWait)
-                  : consumer.Receive(deliveries, kMostAtOnce, kMostBytesAtOnce, kWait);
+    const bool held_back =
+        writer_.congested() || consumer.outstanding_bytes() > options_.most_outstanding_bytes;
+    absl::Status status = held_back
+                              ? consumer.Pause(kWait)
+                              : consumer.Receive(deliveries, kMostAtOnce, kMostBytesAtOnce, kWait);
     for (amqp::Delivery& delivery : deliveries) {
       writer_.SubmitMessage(sorter_.Sort(std::move(delivery)));
     }

@@ -25,9 +25,9 @@ struct Topology {
 
 absl::Status DeclareTopology(amqp::Connection& connection, const Topology& topology);
 
-// Consumes the manager's queue and hands every message to the writer; a message is acked when the writer
-// is done with it. When the broker goes away it comes back by itself. With a single active consumer
-// several replicas may run: the others stand by.
+// Consumes the manager's queue and hands every message to the writer; a message is acked when the
+// writer is done with it. When the broker goes away it comes back by itself. With a single active
+// consumer several replicas may run: the others stand by.
 class BusReader {
  public:
   struct Options {

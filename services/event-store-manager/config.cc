@@ -52,12 +52,14 @@ absl::StatusOr<Topology> Config::BusTopology() const {
   auto dead = MakeQueue(dead_letter_queue, dead_letter_queue_type, {{"x-message-ttl", kWeekMillis}},
                         dead_letter_queue_arguments);
   if (!dead.ok()) return dead.status();
-  return Topology{.exchange = exchange, .queue = *std::move(main), .dead_letter_queue = *std::move(dead)};
+  return Topology{
+      .exchange = exchange, .queue = *std::move(main), .dead_letter_queue = *std::move(dead)};
 }
 
 Config ParseConfig(int argc, char** argv) {
   Config config;
-  CLI::App app{"event-store-manager: stores every event of Bloodbank in PostgreSQL, once and for good."};
+  CLI::App app{
+      "event-store-manager: stores every event of Bloodbank in PostgreSQL, once and for good."};
   rpc::AddCommonOptions(app, config.common);
   const auto add = [&app](const char* flag, auto& value, const char* variable, const char* help) {
     return app.add_option(flag, value, help)->envname(variable)->capture_default_str();

@@ -37,7 +37,8 @@ struct Config {
   absl::StatusOr<Topology> BusTopology() const;
 };
 
-// Reads the command line and the environment. Ends the process after --help (0) or on a mistake (2).
+// Reads the command line and the environment. Ends the process after --help (0) or on a mistake
+// (2).
 Config ParseConfig(int argc, char** argv);
 
 }  // namespace god33::manager

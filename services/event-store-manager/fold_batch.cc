@@ -33,8 +33,9 @@ std::map<Uuid, State> Only(const std::map<Uuid, State>& states, const std::set<U
 
 // Saves one by one; what the database refuses is frozen.
 template <typename State>
-absl::Status SaveOneByOne(ProjectionStore& store, pg::Connection& connection, const char* projection,
-                          const std::map<Uuid, State>& states, int attempts) {
+absl::Status SaveOneByOne(ProjectionStore& store, pg::Connection& connection,
+                          const char* projection, const std::map<Uuid, State>& states,
+                          int attempts) {
   for (const auto& [id, state] : states) {
     if (absl::Status status = connection.Execute("SAVEPOINT one"); !status.ok()) return status;
     absl::Status status = store.Save(std::map<Uuid, State>{{id, state}});
@@ -68,7 +69,8 @@ absl::Status SaveAll(ProjectionStore& store, pg::Connection& connection, const c
 
 }  // namespace
 
-absl::StatusOr<FoldBatch> FoldBatch::Load(ProjectionStore& store, const std::vector<FoldItem>& items,
+absl::StatusOr<FoldBatch> FoldBatch::Load(ProjectionStore& store,
+                                          const std::vector<FoldItem>& items,
                                           const std::map<std::int64_t, FoldEvent>& events) {
   std::set<Uuid> workflows;
   std::set<Uuid> sessions;

@@ -16,8 +16,9 @@ namespace god33::manager {
 class FoldBatch {
  public:
   // Reads the states that the items need, and which of them are frozen.
-  static absl::StatusOr<FoldBatch> Load(ProjectionStore& store, const std::vector<FoldItem>& items,
-                                        const std::map<std::int64_t, projection::FoldEvent>& events);
+  static absl::StatusOr<FoldBatch> Load(
+      ProjectionStore& store, const std::vector<FoldItem>& items,
+      const std::map<std::int64_t, projection::FoldEvent>& events);
 
   // Folds one item. A failure freezes the aggregate: it keeps the state it has.
   void Fold(const FoldItem& item, const projection::FoldEvent& event);
@@ -25,8 +26,8 @@ class FoldBatch {
   // The same, into one aggregate only.
   void FoldOnly(const Uuid& aggregate, const FoldItem& item, const projection::FoldEvent& event);
 
-  // Writes the states and the failures. When the database refuses one of the states, it is found, its
-  // aggregate frozen, and the others are written. `attempts` counts this one.
+  // Writes the states and the failures. When the database refuses one of the states, it is found,
+  // its aggregate frozen, and the others are written. `attempts` counts this one.
   absl::Status Save(ProjectionStore& store, pg::Connection& connection, int attempts);
 
   std::int64_t folded() const { return folded_; }

@@ -19,14 +19,15 @@ class FollowerWork {
   virtual ~FollowerWork() = default;
 
   // Does one bounded step from lease.position on, in transactions of its own, and moves the lease's
-  // cursor in the last of them. True: there may be more to do at once. Any error ends the connection;
-  // the step is tried again later, perhaps by another process.
+  // cursor in the last of them. True: there may be more to do at once. Any error ends the
+  // connection; the step is tried again later, perhaps by another process.
   virtual absl::StatusOr<bool> Step(pg::Connection& connection, eventlog::CursorLease& lease) = 0;
 };
 
-// Follows the log by position on a thread and a connection of its own, woken by the log's notifications
-// and by a poll each second. Of all processes that follow under one name, the holder of the lease works
-// and the others stand by; when he dies or is stopped, the lease runs out after kLease.
+// Follows the log by position on a thread and a connection of its own, woken by the log's
+// notifications and by a poll each second. Of all processes that follow under one name, the holder
+// of the lease works and the others stand by; when he dies or is stopped, the lease runs out after
+// kLease.
 class Follower {
  public:
   static constexpr absl::Duration kLease = absl::Seconds(5);

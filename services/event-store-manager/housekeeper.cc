@@ -12,7 +12,8 @@ constexpr absl::Duration kEvery = absl::Hours(6);
 constexpr absl::Duration kAgainAfter = absl::Minutes(1);
 constexpr int kMonthsAhead = 3;
 
-constexpr pg::Statement kEnsure = {"ensure_partitions", "SELECT ensure_event_partitions($1::integer)"};
+constexpr pg::Statement kEnsure = {"ensure_partitions",
+                                   "SELECT ensure_event_partitions($1::integer)"};
 
 absl::Status EnsurePartitions(const pg::Config& database) {
   auto connection = pg::Connection::Open(database);

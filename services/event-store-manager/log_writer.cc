@@ -35,7 +35,9 @@ DeadLetter SetAside(const Submission& submission, const absl::Status& status, st
           .attempts = attempts};
 }
 
-bool HasEvents(const Submission& submission) { return !submission.unit.events.empty(); }
+bool HasEvents(const Submission& submission) {
+  return !submission.unit.events.empty();
+}
 
 }  // namespace
 
@@ -148,8 +150,7 @@ absl::Status LogWriter::EnsureConnected() {
   connection_.reset();
   auto opened = pg::Connection::Open(options_.database);
   if (!opened.ok()) return opened.status();
-  const auto prepared =
-      (*opened)->Query(kPrepareLog, pg::Params().Int4(options_.partitions_ahead));
+  const auto prepared = (*opened)->Query(kPrepareLog, pg::Params().Int4(options_.partitions_ahead));
   if (!prepared.ok()) {
     const std::string state = pg::SqlState(prepared.status());
     if (state == "42883" || state == "42P01") {
@@ -173,17 +174,16 @@ bool LogWriter::Store(Batch batch) {
   for (;;) {
     absl::Status status = EnsureConnected();
     if (status.ok()) {
-      status = batch.front().redelivered()
-                   ? StoreRedelivered(batch)
-                   : StoreRange(batch.data(), batch.data() + batch.size());
+      status = batch.front().redelivered() ? StoreRedelivered(batch)
+                                           : StoreRange(batch.data(), batch.data() + batch.size());
     }
     if (status.ok()) return true;
     if (!WaitOutFault(batch, status)) return batch.empty();
   }
 }
 
-// Answers the appends, keeps the messages, and waits until another try may be made. False when there is
-// nothing left to try, or the writer stops: what is unacked then will be delivered again.
+// Answers the appends, keeps the messages, and waits until another try may be made. False when
+// there is nothing left to try, or the writer stops: what is unacked then will be delivered again.
 bool LogWriter::WaitOutFault(Batch& batch, const absl::Status& fault) {
   breaker_.Failed();
   metrics_.breaker_open.Set(1);
@@ -226,7 +226,8 @@ absl::Status LogWriter::StoreOne(Submission& submission) {
     if (status.ok() || !pg::IsDataError(status)) return status;
   }
   Log(LogLevel::kWarning, "an event can't be stored",
-      {{"event_id", HasEvents(submission) ? submission.unit.events.front().envelope.id.ToString() : ""},
+      {{"event_id",
+        HasEvents(submission) ? submission.unit.events.front().envelope.id.ToString() : ""},
        {"error", MessageOf(status)}});
   if (submission.origin) {
     submission.dead_letter = SetAside(submission, status, "store_failed", kMostAttempts);

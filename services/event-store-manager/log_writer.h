@@ -18,13 +18,14 @@
 
 namespace god33::manager {
 
-// Stores submissions in the order they come in. One thread and one connection: while a batch commits, the
-// next one gathers, so commits are grouped without anybody waiting for company.
+// Stores submissions in the order they come in. One thread and one connection: while a batch
+// commits, the next one gathers, so commits are grouped without anybody waiting for company.
 //
-// A fault of the database stores nothing and loses nothing: messages from the bus are kept and tried
-// again, appends are answered UNAVAILABLE. Content that makes storing fail is found by halving the batch
-// and tried 3 times by itself; then it is a dead letter (store_failed) or the append's error, and its
-// neighbours are stored. Messages that were delivered before are tried by themselves at once.
+// A fault of the database stores nothing and loses nothing: messages from the bus are kept and
+// tried again, appends are answered UNAVAILABLE. Content that makes storing fail is found by
+// halving the batch and tried 3 times by itself; then it is a dead letter (store_failed) or the
+// append's error, and its neighbours are stored. Messages that were delivered before are tried by
+// themselves at once.
 class LogWriter {
  public:
   struct Options {
@@ -46,8 +47,9 @@ class LogWriter {
   // Takes a message from the bus. The caller heeds congested().
   void SubmitMessage(Submission submission);
 
-  // Takes an append. RESOURCE_EXHAUSTED (BUSY) when too many wait, UNAVAILABLE (DATABASE_UNAVAILABLE)
-  // while the database is away or the writer stops; then `done` is dropped untold.
+  // Takes an append. RESOURCE_EXHAUSTED (BUSY) when too many wait, UNAVAILABLE
+  // (DATABASE_UNAVAILABLE) while the database is away or the writer stops; then `done` is dropped
+  // untold.
   absl::Status SubmitAppend(Submission submission);
 
   // More waits than the next few batches can take: the bus should be held back.

@@ -16,8 +16,8 @@ prometheus::Histogram& Histogram(prometheus::Registry& registry, const char* nam
   return prometheus::BuildHistogram().Name(name).Help(help).Register(registry).Add({}, buckets);
 }
 
-const prometheus::Histogram::BucketBoundaries kSeconds = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
-                                                          0.1,   0.25,   0.5,   1,    2.5,   5,    10};
+const prometheus::Histogram::BucketBoundaries kSeconds = {
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
 const prometheus::Histogram::BucketBoundaries kEvents = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000};
 
 }  // namespace
@@ -47,8 +47,8 @@ Metrics::Metrics(prometheus::Family<prometheus::Counter>& stored,
       ingest_seconds(Histogram(registry, "god33_ingest_duration_seconds",
                                "Time from the receipt of an event to its commit", kSeconds)),
       queued_events(Gauge(registry, "god33_writer_queued_events", "Events waiting for the writer")),
-      head_position(Gauge(registry, "god33_log_head_position",
-                          "The newest position this process has given")),
+      head_position(
+          Gauge(registry, "god33_log_head_position", "The newest position this process has given")),
       breaker_open(Gauge(registry, "god33_database_breaker_open",
                          "1 while the circuit breaker keeps calls from the database")),
       bus_connects(Counter(registry, "god33_bus_connects_total", "Connections made to the broker")),
@@ -58,8 +58,8 @@ Metrics::Metrics(prometheus::Family<prometheus::Counter>& stored,
                       "Appended events that the broker has confirmed")),
       relay_position(Gauge(registry, "god33_relay_position",
                            "Appended events up to this position are on the bus")),
-      projection_position(Gauge(registry, "god33_projection_position",
-                                "Events up to this position are folded")),
+      projection_position(
+          Gauge(registry, "god33_projection_position", "Events up to this position are folded")),
       folded(Counter(registry, "god33_folded_events_total", "Events folded into projections")),
       frozen_folds(Gauge(registry, "god33_projection_frozen",
                          "Workflows and sessions whose fold failed and stands still")),

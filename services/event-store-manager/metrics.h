@@ -26,19 +26,19 @@ class Metrics {
   // From the receipt of a message or request to its commit.
   prometheus::Histogram& ingest_seconds;
 
-  prometheus::Gauge& queued_events;   // waiting for the writer
-  prometheus::Gauge& head_position;   // the newest position this process gave
-  prometheus::Gauge& breaker_open;    // 1 while the database is away
+  prometheus::Gauge& queued_events;  // waiting for the writer
+  prometheus::Gauge& head_position;  // the newest position this process gave
+  prometheus::Gauge& breaker_open;   // 1 while the database is away
 
   prometheus::Counter& bus_connects;
   prometheus::Counter& database_connects;
 
-  prometheus::Counter& relayed;           // appended events confirmed by the broker
-  prometheus::Gauge& relay_position;      // everything up to here is on the bus
+  prometheus::Counter& relayed;       // appended events confirmed by the broker
+  prometheus::Gauge& relay_position;  // everything up to here is on the bus
   prometheus::Gauge& projection_position;
   prometheus::Counter& folded;
   prometheus::Gauge& frozen_folds;
-  prometheus::Counter& adopted;           // events that joined a group through a late parent
+  prometheus::Counter& adopted;  // events that joined a group through a late parent
 
   prometheus::Counter& DeadLetters(const std::string& reason);
 

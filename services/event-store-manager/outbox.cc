@@ -55,8 +55,7 @@ absl::StatusOr<bool> Outbox::RelayEvents(pg::Connection& connection, eventlog::C
   const std::int64_t end = head->Int8(0, 0);
   if (end == lease.position) return false;
   const auto rows = connection.Query(
-      kAppended,
-      pg::Params().Int8(lease.position).Int8(end).Int4(kMostEvents).Int8(kMostBytes));
+      kAppended, pg::Params().Int8(lease.position).Int8(end).Int4(kMostEvents).Int8(kMostBytes));
   if (!rows.ok()) return rows.status();
   std::vector<amqp::Publication> publications;
   std::int64_t position = lease.position;
@@ -93,17 +92,16 @@ absl::StatusOr<bool> Outbox::CopyDeadLetters(pg::Connection& connection) {
   std::vector<std::int64_t> ids;
   for (const eventlog::Uncopied& entry : *uncopied) {
     const eventlog::DeadLetter& letter = entry.letter;
-    publications.push_back(
-        {.exchange = "",
-         .routing_key = topology_.dead_letter_queue.name,
-         .body = letter.origin.body,
-         .content_type = "application/octet-stream",
-         .message_id = StrCat("dead-letter/", entry.id),
-         .headers = {{"x-god33-reason", letter.reason},
-                     {"x-god33-detail", letter.detail},
-                     {"x-god33-routing-key", Cut(letter.origin.routing_key)},
-                     {"x-god33-attempts", StrCat(letter.attempts)},
-                     {"x-god33-dead-letter-id", StrCat(entry.id)}}});
+    publications.push_back({.exchange = "",
+                            .routing_key = topology_.dead_letter_queue.name,
+                            .body = letter.origin.body,
+                            .content_type = "application/octet-stream",
+                            .message_id = StrCat("dead-letter/", entry.id),
+                            .headers = {{"x-god33-reason", letter.reason},
+                                        {"x-god33-detail", letter.detail},
+                                        {"x-god33-routing-key", Cut(letter.origin.routing_key)},
+                                        {"x-god33-attempts", StrCat(letter.attempts)},
+                                        {"x-god33-dead-letter-id", StrCat(entry.id)}}});
     ids.push_back(entry.id);
   }
   if (absl::Status status = Publish(publications); !status.ok()) return status;

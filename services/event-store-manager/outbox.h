@@ -9,9 +9,9 @@
 
 namespace god33::manager {
 
-// Carries from the database to the bus: events that our services appended, in the order of positions,
-// and copies of dead letters for operators. Each at least once: the cursor, or the row's mark, moves
-// after the broker's confirm.
+// Carries from the database to the bus: events that our services appended, in the order of
+// positions, and copies of dead letters for operators. Each at least once: the cursor, or the row's
+// mark, moves after the broker's confirm.
 class Outbox final : public FollowerWork {
  public:
   Outbox(amqp::Config broker, Topology topology, Metrics& metrics)

@@ -42,8 +42,8 @@ constexpr pg::Statement kWorkflowItems = {"fold_items_of_workflow", R"sql(
     AND (since, since <> position, position) >= ($2::bigint, $2::bigint <> $3::bigint, $3::bigint)
   ORDER BY since, since <> position, position LIMIT $5::integer)sql"};
 
-// Of a session that was opened by a recovery, the event that opened it names it as new_session_id; its
-// typed column may hold the old one.
+// Of a session that was opened by a recovery, the event that opened it names it as new_session_id;
+// its typed column may hold the old one.
 constexpr pg::Statement kSessionItems = {"fold_items_of_session", R"sql(
   SELECT position, position, NULL::uuid FROM events
   WHERE position >= $2::bigint AND position <= $3::bigint
@@ -120,7 +120,8 @@ constexpr pg::Statement kNextRetry = {"next_fold_retry", R"sql(
   SELECT projection, aggregate_id, since, position, error, attempts FROM fold_failures
   WHERE next_attempt_at <= clock_timestamp() ORDER BY next_attempt_at LIMIT 1)sql"};
 
-constexpr pg::Statement kCountFrozen = {"count_fold_failures", "SELECT count(*) FROM fold_failures"};
+constexpr pg::Statement kCountFrozen = {"count_fold_failures",
+                                        "SELECT count(*) FROM fold_failures"};
 
 constexpr pg::Statement kFreeze = {"freeze_fold", R"sql(
   INSERT INTO fold_failures (projection, aggregate_id, since, position, error, attempts, next_attempt_at)
@@ -147,9 +148,8 @@ constexpr pg::Statement kFillProjects = {"fill_projects", R"sql(
 std::vector<FoldItem> ReadItems(const pg::Result& rows) {
   std::vector<FoldItem> items;
   for (int i = 0; i < rows.rows(); ++i) {
-    items.push_back({.since = rows.Int8(i, 0),
-                     .position = rows.Int8(i, 1),
-                     .workflow = rows.OptionalId(i, 2)});
+    items.push_back(
+        {.since = rows.Int8(i, 0), .position = rows.Int8(i, 1), .workflow = rows.OptionalId(i, 2)});
   }
   return items;
 }
@@ -177,8 +177,8 @@ absl::StatusOr<std::int64_t> ProjectionStore::Head() {
 
 absl::StatusOr<std::vector<FoldItem>> ProjectionStore::Items(std::int64_t after, std::int64_t up_to,
                                                              std::int64_t skip, int limit) {
-  const auto rows = connection_.Query(
-      kItems, pg::Params().Int8(after).Int8(up_to).Int8(skip).Int4(limit));
+  const auto rows =
+      connection_.Query(kItems, pg::Params().Int8(after).Int8(up_to).Int8(skip).Int4(limit));
   if (!rows.ok()) return rows.status();
   return ReadItems(*rows);
 }
@@ -186,10 +186,10 @@ absl::StatusOr<std::vector<FoldItem>> ProjectionStore::Items(std::int64_t after,
 absl::StatusOr<std::vector<FoldItem>> ProjectionStore::WorkflowItems(const Uuid& workflow,
                                                                      std::int64_t since,
                                                                      std::int64_t position,
-                                                                     std::int64_t up_to, int limit) {
+                                                                     std::int64_t up_to,
+                                                                     int limit) {
   const auto rows = connection_.Query(
-      kWorkflowItems,
-      pg::Params().Id(workflow).Int8(since).Int8(position).Int8(up_to).Int4(limit));
+      kWorkflowItems, pg::Params().Id(workflow).Int8(since).Int8(position).Int8(up_to).Int4(limit));
   if (!rows.ok()) return rows.status();
   return ReadItems(*rows);
 }
@@ -197,8 +197,8 @@ absl::StatusOr<std::vector<FoldItem>> ProjectionStore::WorkflowItems(const Uuid&
 absl::StatusOr<std::vector<FoldItem>> ProjectionStore::SessionItems(const Uuid& session,
                                                                     std::int64_t since,
                                                                     std::int64_t up_to, int limit) {
-  const auto rows = connection_.Query(
-      kSessionItems, pg::Params().Id(session).Int8(since).Int8(up_to).Int4(limit));
+  const auto rows = connection_.Query(kSessionItems,
+                                      pg::Params().Id(session).Int8(since).Int8(up_to).Int4(limit));
   if (!rows.ok()) return rows.status();
   return ReadItems(*rows);
 }
@@ -292,7 +292,8 @@ absl::StatusOr<std::map<Uuid, WorkflowState>> ProjectionStore::Workflows(
   return states;
 }
 
-absl::StatusOr<std::map<Uuid, SessionState>> ProjectionStore::Sessions(const std::vector<Uuid>& ids) {
+absl::StatusOr<std::map<Uuid, SessionState>> ProjectionStore::Sessions(
+    const std::vector<Uuid>& ids) {
   std::map<Uuid, SessionState> states;
   for (const Uuid& id : ids) states[id].id = id;
   if (ids.empty()) return states;

@@ -68,8 +68,8 @@ class ProjectionStore {
   absl::Status Freeze(const Failure& failure, absl::Duration retry_in);
   absl::Status Thaw(const Failure& failure);
 
-  // Gives events that were stored before their workflow's project was known their project: at most 1,000,
-  // of workflows whose project became known at after < position <= up_to. Returns how many.
+  // Gives events that were stored before their workflow's project was known their project: at most
+  // 1,000, of workflows whose project became known at after < position <= up_to. Returns how many.
   absl::StatusOr<std::int64_t> FillProjects(std::int64_t after, std::int64_t up_to);
 
  private:

@@ -16,7 +16,8 @@ using projection::FoldEvent;
 constexpr std::int64_t kMostPositions = 500;
 constexpr int kMostItems = 1000;
 
-// How far the cursor gets with the first `done` of `items`, which were read for positions up to `end`.
+// How far the cursor gets with the first `done` of `items`, which were read for positions up to
+// `end`.
 void Advance(const std::vector<FoldItem>& items, std::size_t done, bool all_read, std::int64_t end,
              eventlog::CursorLease& lease) {
   if (done == items.size() && all_read) {
@@ -24,8 +25,8 @@ void Advance(const std::vector<FoldItem>& items, std::size_t done, bool all_read
     lease.within = 0;
     return;
   }
-  // The group that is under way: all items that share the next item's (or, at the end, the last one's)
-  // `since`. Everything before it is done.
+  // The group that is under way: all items that share the next item's (or, at the end, the last
+  // one's) `since`. Everything before it is done.
   const std::int64_t under_way = done < items.size() ? items[done].since : items.back().since;
   std::int64_t in_group = 0;
   for (std::size_t i = 0; i < done; ++i) in_group += items[i].since == under_way;
@@ -79,10 +80,9 @@ absl::StatusOr<bool> Projector::Step(pg::Connection& connection, eventlog::Curso
   if (!events.ok()) return events.status();
   auto batch = FoldBatch::Load(store, *items, *events);
   if (!batch.ok()) return batch.status();
-  const std::size_t done =
-      FoldPrefix(*items, *events, [&batch](const FoldItem& item, const FoldEvent& event) {
-        batch->Fold(item, event);
-      });
+  const std::size_t done = FoldPrefix(
+      *items, *events,
+      [&batch](const FoldItem& item, const FoldEvent& event) { batch->Fold(item, event); });
   if (absl::Status status = batch->Save(store, connection, 1); !status.ok()) return status;
   eventlog::CursorLease moved = lease;
   Advance(*items, done, items->size() < static_cast<std::size_t>(kMostItems), end, moved);
@@ -115,10 +115,10 @@ absl::StatusOr<bool> Projector::RetryFrozen(pg::Connection& connection,
   // Out of the way, so that the fold sees it thawed; a new failure puts it back.
   if (absl::Status status = store.Thaw(failure); !status.ok()) return status;
   const bool workflow = failure.projection == "workflow";
-  auto items = workflow
-                   ? store.WorkflowItems(failure.aggregate, failure.since, failure.position,
-                                         lease.position, kMostItems)
-                   : store.SessionItems(failure.aggregate, failure.since, lease.position, kMostItems);
+  auto items =
+      workflow ? store.WorkflowItems(failure.aggregate, failure.since, failure.position,
+                                     lease.position, kMostItems)
+               : store.SessionItems(failure.aggregate, failure.since, lease.position, kMostItems);
   if (!items.ok()) return items.status();
   const auto events = store.Events(*items);
   if (!events.ok()) return events.status();

@@ -8,11 +8,11 @@
 
 namespace god33::manager {
 
-// Keeps workflow_state and agent_sessions: follows the log by position and folds every event that belongs
-// to a workflow or names a session, state and cursor in one transaction (DESIGN.md, decision 10). Before
-// it passes a parent that came late, it lets the parent's descendants join (adoption.h). An aggregate
-// whose fold fails is frozen, visibly, and tried again; the others go on. Storing events never waits for
-// it.
+// Keeps workflow_state and agent_sessions: follows the log by position and folds every event that
+// belongs to a workflow or names a session, state and cursor in one transaction (DESIGN.md,
+// decision 10). Before it passes a parent that came late, it lets the parent's descendants join
+// (adoption.h). An aggregate whose fold fails is frozen, visibly, and tried again; the others go
+// on. Storing events never waits for it.
 class Projector final : public FollowerWork {
  public:
   explicit Projector(Metrics& metrics) : metrics_(metrics) {}

@@ -96,8 +96,8 @@ grpc::ServerUnaryReactor* AppendService::AppendEvent(grpc::CallbackServerContext
   if (!request->has_event()) {
     return Refuse(context, InvalidField("event", "expected an event, got none"));
   }
-  auto event = ReadNewEvent(request->event(), "event", principal->subject, terms, registry_, clock_,
-                            ids_);
+  auto event =
+      ReadNewEvent(request->event(), "event", principal->subject, terms, registry_, clock_, ids_);
   if (!event.ok()) return Refuse(context, event.status());
   sequence::Unit unit;
   unit.events.push_back(*std::move(event));
@@ -122,8 +122,8 @@ grpc::ServerUnaryReactor* AppendService::AppendEvents(grpc::CallbackServerContex
   }
   sequence::Unit unit;
   for (int i = 0; i < request->events_size(); ++i) {
-    auto event = ReadNewEvent(request->events(i), StrCat("events[", i, "]"), principal->subject, terms,
-                              registry_, clock_, ids_);
+    auto event = ReadNewEvent(request->events(i), StrCat("events[", i, "]"), principal->subject,
+                              terms, registry_, clock_, ids_);
     if (!event.ok()) return Refuse(context, event.status());
     unit.events.push_back(*std::move(event));
   }

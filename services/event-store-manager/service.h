@@ -11,7 +11,8 @@ namespace god33::manager {
 // The appending half of EventStoreService.
 class AppendService final : public store::v1::EventStoreService::CallbackService {
  public:
-  AppendService(LogWriter& writer, const wire::PayloadRegistry& registry, Clock& clock, IdSource& ids)
+  AppendService(LogWriter& writer, const wire::PayloadRegistry& registry, Clock& clock,
+                IdSource& ids)
       : writer_(writer), registry_(registry), clock_(clock), ids_(ids) {}
 
   grpc::ServerUnaryReactor* AppendEvent(grpc::CallbackServerContext* context,

@@ -35,9 +35,10 @@ Submission Sorter::Sort(amqp::Delivery delivery) const {
     submission.unit.events.push_back(std::move(event));
     submission.origin = std::move(origin);
   } else {
-    submission.dead_letter = eventlog::DeadLetter{.reason = ReasonOf(envelope.status()),
-                                                  .detail = std::string(MessageOf(envelope.status())),
-                                                  .origin = std::move(origin)};
+    submission.dead_letter =
+        eventlog::DeadLetter{.reason = ReasonOf(envelope.status()),
+                             .detail = std::string(MessageOf(envelope.status())),
+                             .origin = std::move(origin)};
   }
   submission.done = [delivery = std::move(delivery)](const auto&) mutable {
     std::move(delivery).Ack();
