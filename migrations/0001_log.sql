@@ -182,7 +182,8 @@ BEGIN
              AND relnamespace = 'public'::regnamespace) THEN
     RETURN;
   END IF;
-  EXECUTE format('CREATE TABLE public.%I (LIKE public.events INCLUDING DEFAULTS)', partition);
+  EXECUTE format('CREATE TABLE public.%I (LIKE public.events INCLUDING DEFAULTS INCLUDING CONSTRAINTS)',
+                 partition);
   EXECUTE format('ALTER TABLE public.events ATTACH PARTITION public.%I FOR VALUES FROM (%L) TO (%L)',
                  partition, month, (month AT TIME ZONE 'UTC' + interval '1 month') AT TIME ZONE 'UTC');
 END

@@ -44,12 +44,20 @@ absl::Status OpenSocket(amqp_connection_state_t state, const Config& config,
 
 absl::Status LogIn(amqp_connection_state_t state, const Config& config,
                    const amqp_connection_info& info) {
-  std::string name = config.name;
-  amqp_table_entry_t entry;
-  entry.key = amqp_cstring_bytes("connection_name");
-  entry.value.kind = AMQP_FIELD_KIND_UTF8;
-  entry.value.value.bytes = Bytes(name);
-  const amqp_table_t properties = {.num_entries = 1, .entries = &entry};
+  // Without this capability the broker ends a consumer whose queue is deleted without a word.
+  amqp_table_entry_t capability;
+  capability.key = amqp_cstring_bytes("consumer_cancel_notify");
+  capability.value.kind = AMQP_FIELD_KIND_BOOLEAN;
+  capability.value.value.boolean = 1;
+  std::array<amqp_table_entry_t, 2> entries;
+  entries[0].key = amqp_cstring_bytes("connection_name");
+  entries[0].value.kind = AMQP_FIELD_KIND_UTF8;
+  entries[0].value.value.bytes = Bytes(config.name);
+  entries[1].key = amqp_cstring_bytes("capabilities");
+  entries[1].value.kind = AMQP_FIELD_KIND_TABLE;
+  entries[1].value.value.table = {.num_entries = 1, .entries = &capability};
+  const amqp_table_t properties = {.num_entries = static_cast<int>(entries.size()),
+                                   .entries = entries.data()};
   constexpr int kFrameMax = 131072;
   const int heartbeat =
       static_cast<int>(std::max<std::int64_t>(1, absl::ToInt64Seconds(config.heartbeat)));

@@ -54,7 +54,7 @@ absl::StatusOr<sequence::NewEvent> ReadNewEvent(const event::v1::EventEnvelope& 
 absl::StatusOr<std::optional<sequence::Aggregate>> ReadTerms(const AppendTerms& terms) {
   if (!terms.validate.empty() && terms.validate != kStrict) {
     return InvalidField("validate", StrCat("expected \"strict\" or nothing, got \"",
-                                           terms.validate.substr(0, 40), "\""));
+                                           Clip(terms.validate, 40), "\""));
   }
   if (terms.aggregate.empty()) {
     if (terms.expected_version) {

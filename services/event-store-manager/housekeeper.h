@@ -7,8 +7,7 @@
 
 namespace god33::manager {
 
-// Keeps the partitions of the coming months made. (The writer does so when it connects, and the log
-// makes a missing one by itself; this is so that no append ever has to.)
+// Keeps the partitions of the coming months made, so that no append has to make one.
 class Housekeeper {
  public:
   explicit Housekeeper(pg::Config database);

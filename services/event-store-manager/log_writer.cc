@@ -21,8 +21,7 @@ using sequence::Unit;
 constexpr int kMostAttempts = 3;
 constexpr absl::Duration kIdle = absl::Seconds(5);
 
-constexpr pg::Statement kPrepareLog = {
-    "prepare_log", "SELECT check_log_identity(), ensure_event_partitions($1::integer)"};
+constexpr pg::Statement kLogId = {"check_log_identity", "SELECT check_log_identity()"};
 
 DeadLetter SetAside(const Submission& submission, const absl::Status& status, std::string reason,
                     int attempts) {
@@ -150,14 +149,14 @@ absl::Status LogWriter::EnsureConnected() {
   connection_.reset();
   auto opened = pg::Connection::Open(options_.database);
   if (!opened.ok()) return opened.status();
-  const auto prepared = (*opened)->Query(kPrepareLog, pg::Params().Int4(options_.partitions_ahead));
-  if (!prepared.ok()) {
-    const std::string state = pg::SqlState(prepared.status());
+  const auto log_id = (*opened)->Query(kLogId);
+  if (!log_id.ok()) {
+    const std::string state = pg::SqlState(log_id.status());
     if (state == "42883" || state == "42P01") {
       return absl::FailedPreconditionError(StrCat(
-          MessageOf(prepared.status()), "; the database lacks this version's schema: migrate it"));
+          MessageOf(log_id.status()), "; the database lacks this version's schema: migrate it"));
     }
-    return prepared.status();
+    return log_id.status();
   }
   connection_ = *std::move(opened);
   known_types_.clear();
@@ -165,7 +164,7 @@ absl::Status LogWriter::EnsureConnected() {
   breaker_.Succeeded();
   metrics_.breaker_open.Set(0);
   health_.Set("postgresql", true);
-  Log(LogLevel::kInfo, "connected to postgresql", {{"log_id", prepared->Id(0, 0).ToString()}});
+  Log(LogLevel::kInfo, "connected to postgresql", {{"log_id", log_id->Id(0, 0).ToString()}});
   return absl::OkStatus();
 }
 

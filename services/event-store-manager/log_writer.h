@@ -33,7 +33,6 @@ class LogWriter {
     std::size_t batch_events = 1000;
     std::size_t batch_bytes = 8 << 20;
     std::size_t most_queued_appends = 20'000;
-    int partitions_ahead = 3;  // months
   };
 
   LogWriter(Options options, Clock& clock, Metrics& metrics, rpc::Health& health);

@@ -1,0 +1,220 @@
+#include "services/event-store-manager/log_writer.h"
+
+#include <catch2/catch.hpp>
+
+#include "absl/synchronization/notification.h"
+#include "testing/servers.h"
+#include "tests/integration/events.h"
+
+namespace god33::manager {
+namespace {
+
+using sequence::Outcome;
+using testing::MakeEnvelope;
+using testing::MakeUnit;
+using testing::TestDatabase;
+
+// A writer, and what it told of each submission.
+class Writing {
+ public:
+  explicit Writing(const TestDatabase& database)
+      : writer_(std::make_unique<LogWriter>(LogWriter::Options{.database = database.Writer()},
+                                            clock_, metrics_, health_)) {}
+
+  LogWriter& writer() { return *writer_; }
+
+  Submission Message(const event::Envelope& envelope, bool redelivered = false) {
+    Submission submission = Append(envelope);
+    submission.unit.events[0].appended = false;
+    submission.origin = eventlog::Origin{.exchange = "e",
+                                         .routing_key = envelope.type,
+                                         .properties = "{}",
+                                         .body = "{}",
+                                         .redelivered = redelivered};
+    return submission;
+  }
+
+  Submission Append(const event::Envelope& envelope) {
+    Submission submission;
+    submission.unit = MakeUnit({envelope});
+    submission.received_nanos = MonotonicNanos();
+    submission.done = [this](absl::StatusOr<Outcome> outcome) {
+      absl::MutexLock lock(&mutex_);
+      outcomes_.push_back(std::move(outcome));
+    };
+    return submission;
+  }
+
+  // Waits until `count` submissions were told, at most 30 s.
+  std::vector<absl::StatusOr<Outcome>> Wait(std::size_t count) {
+    absl::MutexLock lock(&mutex_);
+    const auto enough = [this, count] {
+      mutex_.AssertHeld();
+      return outcomes_.size() >= count;
+    };
+    REQUIRE(mutex_.AwaitWithTimeout(absl::Condition(&enough), absl::Seconds(30)));
+    return outcomes_;
+  }
+
+  void Stop() { writer_.reset(); }
+  double breaker() { return metrics_.breaker_open.Value(); }
+
+ private:
+  SystemClock clock_;
+  prometheus::Registry registry_;
+  Metrics metrics_{registry_};
+  rpc::Health health_;
+  absl::Mutex mutex_;
+  std::vector<absl::StatusOr<Outcome>> outcomes_;
+  std::unique_ptr<LogWriter> writer_;
+};
+
+std::int64_t Count(const TestDatabase& database, const std::string& from) {
+  const std::string sql = StrCat("SELECT count(*) FROM ", from);
+  const pg::Statement statement = {"count", sql.c_str()};
+  return TestDatabase::Connect(database.Admin())->Query(statement)->Int8(0, 0);
+}
+
+void ForbidPoison(const TestDatabase& database) {
+  REQUIRE(TestDatabase::Connect(database.Admin())
+              ->Execute("ALTER TABLE events ADD CHECK (event_type <> 'poison.event')")
+              .ok());
+}
+
+TEST_CASE("messages are stored in the order they were submitted") {
+  TestDatabase database;
+  Writing writing(database);
+  for (int i = 0; i < 500; ++i) {
+    writing.writer().SubmitMessage(writing.Message(MakeEnvelope("a.b", StrCat("{\"i\":", i, "}"))));
+  }
+  writing.Wait(500);
+  CHECK(Count(database, "events WHERE (payload->>'i')::int = position - 1") == 500);
+}
+
+TEST_CASE(
+    "a message that can't be stored is dead after three attempts; its neighbours are stored") {
+  TestDatabase database;
+  ForbidPoison(database);
+  Writing writing(database);
+  for (int i = 0; i < 100; ++i) {
+    writing.writer().SubmitMessage(
+        writing.Message(MakeEnvelope(i % 25 == 7 ? "poison.event" : "a.good")));
+  }
+  for (const auto& outcome : writing.Wait(100)) CHECK(outcome.ok());
+  CHECK(Count(database, "events") == 96);
+  CHECK(Count(database, "dead_letters WHERE reason = 'store_failed' AND attempts = 3") == 4);
+  CHECK(Count(database, "(SELECT max(position) AS last FROM events) AS t WHERE last = 96") == 1);
+}
+
+TEST_CASE("an append that can't be stored is refused; its neighbours are stored") {
+  TestDatabase database;
+  ForbidPoison(database);
+  Writing writing(database);
+  REQUIRE(writing.writer().SubmitAppend(writing.Append(MakeEnvelope("a.good"))).ok());
+  REQUIRE(writing.writer().SubmitAppend(writing.Append(MakeEnvelope("poison.event"))).ok());
+  REQUIRE(writing.writer().SubmitAppend(writing.Append(MakeEnvelope("a.good"))).ok());
+  const auto outcomes = writing.Wait(3);
+  CHECK(std::count_if(outcomes.begin(), outcomes.end(),
+                      [](const auto& outcome) { return outcome.ok(); }) == 2);
+  CHECK(Count(database, "events") == 2);
+  CHECK(Count(database, "dead_letters") == 0);
+}
+
+TEST_CASE("an id conflict among messages is a dead letter, the first event stays") {
+  TestDatabase database;
+  Writing writing(database);
+  const event::Envelope first = MakeEnvelope("a.b", "{\"n\":1}");
+  event::Envelope second = first;
+  second.payload = "{\"n\":2}";
+  writing.writer().SubmitMessage(writing.Message(first));
+  writing.writer().SubmitMessage(writing.Message(second));
+  writing.Wait(2);
+  CHECK(Count(database, "events WHERE payload->>'n' = '1'") == 1);
+  CHECK(Count(database, "dead_letters WHERE reason = 'id_conflict'") == 1);
+}
+
+TEST_CASE("redelivered messages: what is stored is done with, the rest is stored") {
+  TestDatabase database;
+  Writing writing(database);
+  const event::Envelope known = MakeEnvelope("a.known");
+  writing.writer().SubmitMessage(writing.Message(known));
+  writing.Wait(1);
+  writing.writer().SubmitMessage(writing.Message(known, true));
+  writing.writer().SubmitMessage(writing.Message(MakeEnvelope("a.new"), true));
+  writing.writer().SubmitMessage(writing.Message(known, true));
+  writing.Wait(4);
+  CHECK(Count(database, "events") == 2);
+  CHECK(Count(database, "dead_letters") == 0);
+}
+
+TEST_CASE("when the database's connections die, messages are kept and stored later, once") {
+  TestDatabase database;
+  Writing writing(database);
+  writing.writer().SubmitMessage(writing.Message(MakeEnvelope("a.first")));
+  writing.Wait(1);
+  const auto admin = TestDatabase::Connect(database.Admin());
+  for (int round = 0; round < 3; ++round) {
+    REQUIRE(admin
+                ->Execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                          "WHERE usename = 'god33_writer' AND datname = current_database()")
+                .ok());
+    for (int i = 0; i < 50; ++i) {
+      writing.writer().SubmitMessage(writing.Message(MakeEnvelope("a.b")));
+    }
+  }
+  for (const auto& outcome : writing.Wait(151)) CHECK(outcome.ok());
+  CHECK(Count(database, "events") == 151);
+  CHECK(Count(database, "(SELECT max(position) AS last FROM events) AS t WHERE last = 151") == 1);
+  CHECK(Count(database, "dead_letters") == 0);
+}
+
+TEST_CASE(
+    "while nobody may log in, appends are answered and messages kept; nothing is a dead letter") {
+  TestDatabase database;
+  Writing writing(database);
+  writing.writer().SubmitMessage(writing.Message(MakeEnvelope("a.first")));
+  writing.Wait(1);
+  // Away for everybody but the administrator: a transient fault, seen from the writer.
+  pg::Config elsewhere = database.Admin();
+  elsewhere.url = elsewhere.url.substr(0, elsewhere.url.rfind('/')) + "/postgres";
+  const auto admin = TestDatabase::Connect(elsewhere);
+  const std::string name = database.Admin().url.substr(database.Admin().url.rfind('/') + 1);
+  REQUIRE(admin->Execute(StrCat("ALTER DATABASE ", name, " ALLOW_CONNECTIONS false")).ok());
+  REQUIRE(admin
+              ->Execute(StrCat("SELECT pg_terminate_backend(pid) FROM pg_stat_activity ",
+                               "WHERE datname = '", name, "'"))
+              .ok());
+  writing.writer().SubmitMessage(writing.Message(MakeEnvelope("a.second")));
+  // The writer notices by the message, which it keeps; from then on appends are refused at once.
+  absl::Status refused;
+  const std::int64_t deadline = MonotonicNanos() + 30'000'000'000;
+  std::size_t appended = 0;
+  while (refused.ok() && MonotonicNanos() < deadline) {
+    refused = writing.writer().SubmitAppend(writing.Append(MakeEnvelope("a.append")));
+    if (refused.ok()) {
+      ++appended;
+      const auto outcomes = writing.Wait(1 + appended);
+      if (!outcomes.back().ok()) refused = outcomes.back().status();
+    }
+  }
+  CHECK(absl::IsUnavailable(refused));
+  CHECK(writing.breaker() == 1);
+  REQUIRE(admin->Execute(StrCat("ALTER DATABASE ", name, " ALLOW_CONNECTIONS true")).ok());
+  writing.Wait(2 + appended);
+  CHECK(Count(database, "events WHERE event_type = 'a.second'") == 1);
+  CHECK(Count(database, "dead_letters") == 0);
+}
+
+TEST_CASE("a writer that stops stores what it was given") {
+  TestDatabase database;
+  Writing writing(database);
+  for (int i = 0; i < 2500; ++i) {
+    writing.writer().SubmitMessage(writing.Message(MakeEnvelope("a.b")));
+  }
+  writing.Stop();
+  CHECK(writing.Wait(2500).size() == 2500);
+  CHECK(Count(database, "events") == 2500);
+}
+
+}  // namespace
+}  // namespace god33::manager
