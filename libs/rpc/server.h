@@ -22,6 +22,7 @@ class Server {
     std::string listen;                // host:port; port 0: any free one
     int max_receive_bytes = 17 << 20;  // one event of 16 MiB and its envelope
     int max_send_bytes = 64 << 20;
+    std::size_t max_memory_bytes = 512 << 20;  // of all requests together; more: they wait
     bool reflection = true;
   };
 

@@ -28,7 +28,7 @@ absl::StatusOr<Uuid> ReadId(std::string_view field, const std::string& text) {
   if (const auto id = Uuid::Parse(text)) return *id;
   return InvalidField(field, text.empty()
                                  ? "expected a UUID, got none"
-                                 : StrCat("expected a UUID, got \"", text.substr(0, 80), "\""));
+                                 : StrCat("expected a UUID, got \"", Clip(text, 80), "\""));
 }
 
 template <typename Message>

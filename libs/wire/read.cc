@@ -220,7 +220,7 @@ class JsonReader {
       return absl::OkStatus();
     }
     if (source_is_object_ || space_.empty()) {
-      return InvalidEnvelope(key, StrCat("expected a UUID, got ", Quote(text.substr(0, 80))));
+      return InvalidEnvelope(key, StrCat("expected a UUID, got ", Quote(Clip(text, 80))));
     }
     envelope_.id = Derived(text);
     Keep("original_id", value->text());
@@ -310,7 +310,8 @@ absl::StatusOr<Envelope> ReadProtobuf(std::string_view body) {
   }
   auto envelope = FromProto(proto);
   if (envelope.ok()) return envelope;
-  return InvalidEnvelope(FieldOf(envelope.status()), MessageOf(envelope.status()));
+  return MakeError(absl::StatusCode::kInvalidArgument, "invalid_envelope",
+                   MessageOf(envelope.status()), FieldOf(envelope.status()));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/strings.h"
 #include "event/write.h"
@@ -212,7 +213,10 @@ absl::StatusOr<EventStore::Found> EventStore::ReadPage(pg::Connection& connectio
     auto months = Months(connection, state);
     if (!months.ok()) return months.status();
     if (query.descending) std::reverse(months->begin(), months->end());
+    const std::int64_t deadline =
+        MonotonicNanos() + absl::ToInt64Nanoseconds(reader_.query_timeout());
     for (std::size_t i = 0; i < months->size() && whole; ++i) {
+      if (MonotonicNanos() > deadline) return Reader::TooSlow();
       const Month& month = (*months)[i];
       // Months that lie wholly before the place to go on from, in the direction of reading.
       const bool passed =

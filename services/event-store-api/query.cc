@@ -92,8 +92,8 @@ absl::Status ReadPaging(const store::v1::ListEventsRequest& request, EventQuery&
   }
   query.page_token = request.page_token();
   if (!request.order().empty() && request.order() != "asc" && request.order() != "desc") {
-    return InvalidField(
-        "order", StrCat("expected asc or desc, got \"", request.order().substr(0, 40), "\""));
+    return InvalidField("order",
+                        StrCat("expected asc or desc, got \"", Clip(request.order(), 40), "\""));
   }
   query.descending = request.order() == "desc";
   if (request.min_position() < 0) return InvalidField("min_position", "expected 0 or more");
@@ -129,7 +129,7 @@ std::string EventFilter::Fingerprint() const {
 
 absl::StatusOr<Uuid> ReadId(const std::string& field, const std::string& text) {
   if (const auto id = Uuid::Parse(text)) return *id;
-  return InvalidField(field, StrCat("expected a UUID, got \"", text.substr(0, 80), "\""));
+  return InvalidField(field, StrCat("expected a UUID, got \"", Clip(text, 80), "\""));
 }
 
 absl::StatusOr<std::string> ReadText(const std::string& field, bool given,

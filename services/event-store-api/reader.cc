@@ -7,6 +7,7 @@
 #include "base/stop.h"
 #include "base/strings.h"
 #include "pg/error.h"
+#include "telemetry/log.h"
 
 namespace god33::api {
 namespace {
@@ -42,26 +43,39 @@ pg::Config ReaderConfig(const Reader::Options& options) {
   return config;
 }
 
-absl::Status Explained(const absl::Status& status) {
-  if (!absl::IsDeadlineExceeded(status)) return status;
+// What a caller may know. What the database said in its own words goes to the log.
+absl::Status ForCaller(const absl::Status& status) {
+  if (absl::IsDeadlineExceeded(status)) return Reader::TooSlow();
+  const bool own_words = pg::SqlState(status).empty() && ReasonOf(status) != "UNAVAILABLE";
+  if (status.ok() || own_words) return status;
+  Log(LogLevel::kWarning, "a query failed", {{"error", MessageOf(status)}});
+  if (pg::IsTransient(status)) {
+    return MakeError(absl::StatusCode::kUnavailable, "DATABASE_UNAVAILABLE",
+                     "the database is away; try again");
+  }
+  return MakeError(absl::StatusCode::kInternal, "INTERNAL", "the query failed; the log says why");
+}
+
+}  // namespace
+
+Reader::Reader(const Options& options)
+    : query_timeout_(options.query_timeout), pool_(ReaderConfig(options), options.connections) {}
+
+absl::Status Reader::TooSlow() {
   return MakeError(absl::StatusCode::kDeadlineExceeded, "QUERY_TOO_SLOW",
                    "no index serves this combination of filters fast enough; narrow it, e.g. by "
                    "workflow_id, event_type or a shorter time range");
 }
 
-}  // namespace
-
-Reader::Reader(const Options& options) : pool_(ReaderConfig(options), options.connections) {}
-
 absl::Status Reader::Run(const std::function<absl::Status(pg::Connection&)>& work) {
   for (int attempt = 1;; ++attempt) {
     auto lease = pool_.Acquire(kAcquireTimeout);
-    if (!lease.ok()) return lease.status();
+    if (!lease.ok()) return ForCaller(lease.status());
     const absl::Status status = work(**lease);
     // A connection that sat idle through a restart of the server is dead, and says so only when
     // used.
     const bool dead = !status.ok() && (*lease)->broken() && pg::IsTransient(status);
-    if (!dead || attempt == 2) return Explained(status);
+    if (!dead || attempt == 2) return ForCaller(status);
   }
 }
 

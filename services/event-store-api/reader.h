@@ -36,7 +36,8 @@ class Reader {
   explicit Reader(const Options& options);
 
   // Runs `work` with a connection, once more with another one if the first turned out to be dead. A
-  // statement that takes too long is DEADLINE_EXCEEDED (QUERY_TOO_SLOW).
+  // statement that takes too long is DEADLINE_EXCEEDED (QUERY_TOO_SLOW); a database that is away is
+  // UNAVAILABLE (DATABASE_UNAVAILABLE).
   absl::Status Run(const std::function<absl::Status(pg::Connection&)>& work);
 
   // Runs a made statement, prepared once per connection and shape.
@@ -45,6 +46,11 @@ class Reader {
   // The same, given up after `timeout`: DEADLINE_EXCEEDED.
   absl::StatusOr<pg::Result> QueryWithin(pg::Connection& connection, const Sql& sql,
                                          absl::Duration timeout);
+
+  // For queries of several statements: how long they may take together, and the error if they don't keep
+  // to it.
+  absl::Duration query_timeout() const { return query_timeout_; }
+  static absl::Status TooSlow();
 
   absl::StatusOr<LogState> State(pg::Connection& connection);
 
@@ -64,6 +70,7 @@ class Reader {
     pg::Statement statement;
   };
 
+  const absl::Duration query_timeout_;
   pg::Pool pool_;
   absl::Mutex mutex_;
   std::map<std::string, std::unique_ptr<Shape>> shapes_ ABSL_GUARDED_BY(mutex_);

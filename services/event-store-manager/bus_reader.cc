@@ -16,13 +16,6 @@ constexpr absl::Duration kWait = absl::Seconds(1);
 
 }  // namespace
 
-absl::Status DeclareTopology(amqp::Connection& connection, const Topology& topology) {
-  absl::Status status = amqp::DeclareExchange(connection, topology.exchange);
-  if (status.ok()) status = amqp::DeclareQueue(connection, topology.dead_letter_queue);
-  if (status.ok()) status = amqp::DeclareQueue(connection, topology.queue);
-  return status;
-}
-
 BusReader::BusReader(Options options, const Sorter& sorter, LogWriter& writer, Metrics& metrics,
                      rpc::Health& health)
     : options_(std::move(options)),
@@ -59,11 +52,12 @@ void BusReader::Run() {
 absl::StatusOr<std::unique_ptr<amqp::Consumer>> BusReader::Connect() {
   auto connection = amqp::Connection::Open(options_.broker);
   if (!connection.ok()) return connection.status();
-  if (absl::Status status = DeclareTopology(**connection, options_.topology); !status.ok()) {
-    return status;
-  }
-  return amqp::Consumer::Start(*std::move(connection), options_.topology.queue.name,
-                               options_.prefetch, wakeup_);
+  const Topology& topology = options_.topology;
+  absl::Status status = amqp::DeclareExchange(**connection, topology.exchange);
+  if (status.ok()) status = amqp::DeclareQueue(**connection, topology.queue);
+  if (!status.ok()) return status;
+  return amqp::Consumer::Start(*std::move(connection), topology.queue.name, options_.prefetch,
+                               wakeup_);
 }
 
 // OK: a stop was asked for, and what had been taken is done with.

@@ -23,8 +23,6 @@ struct Topology {
   amqp::Queue dead_letter_queue;
 };
 
-absl::Status DeclareTopology(amqp::Connection& connection, const Topology& topology);
-
 // Consumes the manager's queue and hands every message to the writer; a message is acked when the
 // writer is done with it. When the broker goes away it comes back by itself. With a single active
 // consumer several replicas may run: the others stand by.

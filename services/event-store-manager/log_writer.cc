@@ -76,7 +76,8 @@ absl::Status LogWriter::SubmitAppend(Submission submission) {
   if (closing_) {
     return MakeError(absl::StatusCode::kUnavailable, "STOPPING", "this replica is stopping; retry");
   }
-  if (queue_.size() >= options_.most_queued_appends) {
+  if (queue_.size() >= options_.most_queued_appends ||
+      queued_bytes_ >= options_.most_queued_append_bytes) {
     return MakeError(absl::StatusCode::kResourceExhausted, "BUSY", "too many appends wait; retry");
   }
   Enqueue(std::move(submission));

@@ -33,6 +33,7 @@ class LogWriter {
     std::size_t batch_events = 1000;
     std::size_t batch_bytes = 8 << 20;
     std::size_t most_queued_appends = 20'000;
+    std::size_t most_queued_append_bytes = 256 << 20;
   };
 
   LogWriter(Options options, Clock& clock, Metrics& metrics, rpc::Health& health);

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
+#include "base/error.h"
 #include "base/strings.h"
 #include "event/write.h"
 #include "eventlog/dead_letter.h"
 #include "eventlog/event_row.h"
+#include "telemetry/log.h"
 
 namespace god33::manager {
 namespace {
@@ -16,6 +19,7 @@ constexpr int kMostDeadLetters = 50;
 // Of payloads as they are stored, compressed, so that one step's memory stays bounded.
 constexpr std::int64_t kMostBytes = 1 << 20;
 constexpr absl::Duration kConfirmTimeout = absl::Seconds(10);
+constexpr absl::Duration kCopyAgainAfter = absl::Seconds(10);
 
 constexpr pg::Statement kHead = {"relay_head", "SELECT coalesce(max(position), 0) FROM event_ids"};
 
@@ -43,8 +47,8 @@ absl::StatusOr<bool> Outbox::Step(pg::Connection& connection, eventlog::CursorLe
   if (!more_events.ok()) return more_events;
   const auto more_letters = CopyDeadLetters(connection);
   if (!more_letters.ok()) return more_letters;
-  if (publisher_) {
-    if (absl::Status status = publisher_->Idle(); !status.ok()) publisher_.reset();
+  for (auto* publisher : {&events_, &dead_letters_}) {
+    if (*publisher && !(*publisher)->Idle().ok()) publisher->reset();
   }
   return *more_events || *more_letters;
 }
@@ -74,7 +78,13 @@ absl::StatusOr<bool> Outbox::RelayEvents(pg::Connection& connection, eventlog::C
     metrics_.relay_position.Set(static_cast<double>(end));
     return false;
   }
-  if (absl::Status status = Publish(publications); !status.ok()) return status;
+  absl::Status published = Publish(
+      events_,
+      [this](amqp::Connection& broker) {
+        return amqp::DeclareExchange(broker, topology_.exchange);
+      },
+      publications);
+  if (!published.ok()) return published;
   lease.position = position;
   metrics_.relay_position.Set(static_cast<double>(position));
   metrics_.relayed.Increment(static_cast<double>(publications.size()));
@@ -85,6 +95,7 @@ absl::StatusOr<bool> Outbox::RelayEvents(pg::Connection& connection, eventlog::C
 }
 
 absl::StatusOr<bool> Outbox::CopyDeadLetters(pg::Connection& connection) {
+  if (MonotonicNanos() < copy_again_nanos_) return false;
   const auto uncopied = eventlog::FindUncopied(connection, kMostDeadLetters);
   if (!uncopied.ok()) return uncopied.status();
   if (uncopied->empty()) return false;
@@ -104,28 +115,40 @@ absl::StatusOr<bool> Outbox::CopyDeadLetters(pg::Connection& connection) {
                                         {"x-god33-dead-letter-id", StrCat(entry.id)}}});
     ids.push_back(entry.id);
   }
-  if (absl::Status status = Publish(publications); !status.ok()) return status;
+  const absl::Status copied = Publish(
+      dead_letters_,
+      [this](amqp::Connection& broker) {
+        return amqp::DeclareQueue(broker, topology_.dead_letter_queue);
+      },
+      publications);
+  if (!copied.ok()) {
+    copy_again_nanos_ = MonotonicNanos() + absl::ToInt64Nanoseconds(kCopyAgainAfter);
+    Log(LogLevel::kWarning, "dead letters could not be copied; trying again",
+        {{"error", MessageOf(copied)}});
+    return false;
+  }
   if (absl::Status status = eventlog::MarkCopied(connection, ids); !status.ok()) return status;
   return true;
 }
 
-absl::Status Outbox::Publish(const std::vector<amqp::Publication>& publications) {
-  if (!publisher_) {
+absl::Status Outbox::Publish(std::unique_ptr<amqp::Publisher>& publisher, const Declare& declare,
+                             const std::vector<amqp::Publication>& publications) {
+  if (!publisher) {
     auto connection = amqp::Connection::Open(broker_);
     if (!connection.ok()) return connection.status();
-    if (absl::Status status = DeclareTopology(**connection, topology_); !status.ok()) return status;
+    if (absl::Status status = declare(**connection); !status.ok()) return status;
     auto started = amqp::Publisher::Start(*std::move(connection));
     if (!started.ok()) return started.status();
-    publisher_ = *std::move(started);
+    publisher = *std::move(started);
   }
-  const auto outcomes = publisher_->Publish(publications, kConfirmTimeout);
+  const auto outcomes = publisher->Publish(publications, kConfirmTimeout);
   absl::Status status = outcomes.status();
   if (status.ok()) {
     const auto failed = std::find_if(outcomes->begin(), outcomes->end(),
                                      [](const absl::Status& outcome) { return !outcome.ok(); });
     if (failed != outcomes->end()) status = *failed;
   }
-  if (!status.ok()) publisher_.reset();
+  if (!status.ok()) publisher.reset();
   return status;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "amqp/publisher.h"
@@ -9,9 +10,10 @@
 
 namespace god33::manager {
 
-// Carries from the database to the bus: events that our services appended, in the order of
-// positions, and copies of dead letters for operators. Each at least once: the cursor, or the row's
-// mark, moves after the broker's confirm.
+// Carries from the database to the bus: events that our services appended, in the order of positions,
+// and copies of dead letters for operators. Each at least once: the cursor, or the row's mark, moves
+// after the broker's confirm. Copies that can't be made (a dead-letter queue with other arguments) hold
+// up no event.
 class Outbox final : public FollowerWork {
  public:
   Outbox(amqp::Config broker, Topology topology, Metrics& metrics)
@@ -20,14 +22,21 @@ class Outbox final : public FollowerWork {
   absl::StatusOr<bool> Step(pg::Connection& connection, eventlog::CursorLease& lease) override;
 
  private:
+  using Declare = std::function<absl::Status(amqp::Connection&)>;
+
   absl::StatusOr<bool> RelayEvents(pg::Connection& connection, eventlog::CursorLease& lease);
   absl::StatusOr<bool> CopyDeadLetters(pg::Connection& connection);
-  absl::Status Publish(const std::vector<amqp::Publication>& publications);
+
+  // Publishes over `publisher`, which is made first if there is none, after `declare`.
+  absl::Status Publish(std::unique_ptr<amqp::Publisher>& publisher, const Declare& declare,
+                       const std::vector<amqp::Publication>& publications);
 
   const amqp::Config broker_;
   const Topology topology_;
   Metrics& metrics_;
-  std::unique_ptr<amqp::Publisher> publisher_;
+  std::unique_ptr<amqp::Publisher> events_;
+  std::unique_ptr<amqp::Publisher> dead_letters_;
+  std::int64_t copy_again_nanos_ = 0;  // after a copy failed: when to try again
 };
 
 }  // namespace god33::manager
