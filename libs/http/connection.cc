@@ -1,5 +1,6 @@
 #include "http/connection.h"
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/dispatch.hpp>
@@ -18,8 +19,8 @@ namespace {
 // More pipelined requests wait until earlier ones are answered.
 constexpr std::size_t kMaxSideBySide = 16;
 
-// How long a client may take to close its side after the last answer. Closing at once would make the
-// kernel reset the connection when unread bytes are left, and the answer could be lost.
+// How long a client may take to close its side after the last answer. Closing at once would make
+// the kernel reset the connection when unread bytes are left, and the answer could be lost.
 constexpr absl::Duration kLinger = absl::Seconds(2);
 
 bool IsSafe(std::string_view method) {
@@ -106,16 +107,16 @@ void Connection::Read() {
   if (read_pending_ || ended_ || closed_) return;
   read_pending_ = true;
   const auto [data, size] = reader_.Prepare();
-  socket_.async_read_some(asio::buffer(data, size), [self = shared_from_this()](
-                                                        const error_code& error, std::size_t bytes) {
-    self->read_pending_ = false;
-    if (self->closed_) return;
-    if (error) {
-      self->OnReadEnd(error != asio::error::eof);
-    } else {
-      self->OnRead(bytes);
-    }
-  });
+  socket_.async_read_some(asio::buffer(data, size),
+                          [self = shared_from_this()](const error_code& error, std::size_t bytes) {
+                            self->read_pending_ = false;
+                            if (self->closed_) return;
+                            if (error) {
+                              self->OnReadEnd(error != asio::error::eof);
+                            } else {
+                              self->OnRead(bytes);
+                            }
+                          });
 }
 
 void Connection::OnRead(std::size_t bytes) {
@@ -162,8 +163,8 @@ void Connection::AwaitBytes() {
     const bool header = progress_ == Progress::kHeader;
     read_deadline_.Set(header ? options.header_timeout : options.body_timeout,
                        [self = shared_from_this(), header] {
-                         self->Refuse(408, header ? "the header took too long"
-                                                  : "the body took too long");
+                         self->Refuse(
+                             408, header ? "the header took too long" : "the body took too long");
                        });
   }
   awaited_ = progress_;
@@ -241,9 +242,8 @@ void Connection::Flush() {
   if (writing_ || closed_ || exchanges_.empty() || !exchanges_.front().answer) return;
   const Exchange& exchange = exchanges_.front();
   Response response = *std::move(exchanges_.front().answer);
-  head_ = ResponseHead(response, {.close = exchange.close,
-                                  .http10 = exchange.http10,
-                                  .date = SystemClock().Now()});
+  head_ = ResponseHead(
+      response, {.close = exchange.close, .http10 = exchange.http10, .date = SystemClock().Now()});
   const bool bodiless = exchange.head || !MayHaveBody(response.status);
   body_ = bodiless ? std::string() : std::move(response.body);
   StartWrite();
@@ -274,8 +274,8 @@ void Connection::WriteSome() {
         if (self->closed_) return;
         if (error) return self->Close();
         self->written_ += bytes;
-        if (self->written_ < self->head_.size() + self->body_.size()) return self->WriteSome();
-        self->OnWritten();
+        const bool all = self->written_ == self->head_.size() + self->body_.size();
+        all ? self->OnWritten() : self->WriteSome();
       });
 }
 

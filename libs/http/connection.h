@@ -14,9 +14,9 @@
 
 namespace god33::http {
 
-// One client's connection: reads requests, hands them to the handler, writes the answers in order. While
-// it is open, the core's list keeps it alive. Everything runs on the strand that is the socket's
-// executor, except where it says otherwise.
+// One client's connection: reads requests, hands them to the handler, writes the answers in order.
+// While it is open, the core's list keeps it alive. Everything runs on the strand that is the
+// socket's executor, except where it says otherwise.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(boost::asio::ip::tcp::socket socket, Core& core);
@@ -93,8 +93,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool read_pending_ = false;
   std::optional<Incoming> held_;
 
-  std::deque<Exchange> exchanges_;   // the front one's answer is the next to be written
-  std::uint64_t first_number_ = 0;   // of the front exchange
+  std::deque<Exchange> exchanges_;  // the front one's answer is the next to be written
+  std::uint64_t first_number_ = 0;  // of the front exchange
   bool writing_ = false;
   bool writing_continue_ = false;  // what is being written is "100 Continue"
   std::string head_;

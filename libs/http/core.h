@@ -21,7 +21,7 @@ class Connections {
   explicit Connections(std::size_t limit) : limit_(limit) {}
 
   // False when there are too many already, or after Close.
-  [[nodiscard]] bool Add(std::shared_ptr<Connection> connection);
+  [[nodiscard]] bool Add(const std::shared_ptr<Connection>& connection);
   void Remove(const Connection* connection);
 
   // From now on none is added.
@@ -42,8 +42,8 @@ class Connections {
   absl::flat_hash_map<const Connection*, std::shared_ptr<Connection>> open_ ABSL_GUARDED_BY(mutex_);
 };
 
-// What the connections of a server share. Responders keep it alive, so that an answer that comes after
-// the server's end finds an event loop, if one that no longer runs.
+// What the connections of a server share. Responders keep it alive, so that an answer that comes
+// after the server's end finds an event loop, if one that no longer runs.
 struct Core : std::enable_shared_from_this<Core> {
   Core(Options o, Handler h)
       : options(std::move(o)), handler(std::move(h)), connections(options.max_connections) {}

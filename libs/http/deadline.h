@@ -8,8 +8,8 @@
 
 namespace god33::http {
 
-// A timer with one callback, which runs on the executor. Unlike with a bare timer it never runs after
-// Cancel or a new Set, even if the time was over already. To be used on the executor only.
+// A timer with one callback, which runs on the executor. Unlike with a bare timer it never runs
+// after Cancel or a new Set, even if the time was over already. To be used on the executor only.
 class Deadline {
  public:
   template <typename Executor>

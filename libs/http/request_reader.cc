@@ -1,5 +1,6 @@
 #include "http/request_reader.h"
 
+#include <algorithm>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -18,7 +19,13 @@ constexpr std::size_t kReadBytes = 32 << 10;
 constexpr std::string_view kLineEnd = "\r\n";
 constexpr std::string_view kHeaderEnd = "\r\n\r\n";
 
-std::string ToString(beast::string_view text) { return std::string(text.data(), text.size()); }
+// "0\r\n\r\n": a chunked body has at least so many bytes left until it is complete. Beast asserts that
+// it never sees fewer of the last chunk.
+constexpr std::size_t kLastChunkBytes = 5;
+
+std::string ToString(beast::string_view text) {
+  return std::string(text.data(), text.size());
+}
 
 bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
   return absl::EqualsIgnoreCase(ToAbsl(a), ToAbsl(b));
@@ -30,8 +37,8 @@ std::size_t Count(const Headers& headers, std::string_view name) {
   return count;
 }
 
-// Fills path and query from the request target. False for one that is neither a path, an absolute http
-// URL nor "*".
+// Fills path and query from the request target. False for one that is neither a path, an absolute
+// http URL nor "*".
 bool ReadTarget(std::string_view target, Request& request) {
   if (target.empty() || (target[0] != '/' && target != "*")) {
     const std::size_t scheme = target.find("://");
@@ -86,7 +93,9 @@ std::pair<char*, std::size_t> RequestReader::Prepare() {
   return {static_cast<char*>(space.data()), space.size()};
 }
 
-void RequestReader::Commit(std::size_t bytes) { parser_->buffer.commit(bytes); }
+void RequestReader::Commit(std::size_t bytes) {
+  parser_->buffer.commit(bytes);
+}
 
 RequestReader::Progress RequestReader::Advance() {
   if (progress_ == Progress::kIdle || progress_ == Progress::kHeader) {
@@ -96,7 +105,9 @@ RequestReader::Progress RequestReader::Advance() {
   return progress_;
 }
 
-void RequestReader::AwaitBody() { progress_ = Progress::kBody; }
+void RequestReader::AwaitBody() {
+  progress_ = Progress::kBody;
+}
 
 RequestReader::Progress RequestReader::ReadHeader() {
   // Empty lines ahead of a request are skipped (RFC 9112, section 2.2).
@@ -132,8 +143,8 @@ RequestReader::Progress RequestReader::ReadHeader() {
 
 RequestReader::Progress RequestReader::CheckHeader() {
   const auto& header = parser_->message->get();
-  incoming_ = Incoming{.http10 = header.version() == 10,
-                       .keep_alive = parser_->message->keep_alive()};
+  incoming_ =
+      Incoming{.http10 = header.version() == 10, .keep_alive = parser_->message->keep_alive()};
   Request& request = incoming_.request;
   request.method = ToString(header.method_string());
   const std::string target = ToString(header.target());
@@ -149,11 +160,12 @@ RequestReader::Progress RequestReader::CheckHeader() {
   }
   const std::size_t codings = Count(request.headers, "Transfer-Encoding");
   const std::size_t lengths = Count(request.headers, "Content-Length");
-  if (codings + lengths > 1 || Find(request.headers, "Content-Length").find(',') != std::string::npos) {
+  if (codings + lengths > 1 ||
+      Find(request.headers, "Content-Length").find(',') != std::string::npos) {
     return Refuse(400, "expected one Content-Length or one Transfer-Encoding");
   }
-  if (codings == 1 && (incoming_.http10 || !EqualsIgnoreCase(
-                                               Find(request.headers, "Transfer-Encoding"), "chunked"))) {
+  if (codings == 1 && (incoming_.http10 ||
+                       !EqualsIgnoreCase(Find(request.headers, "Transfer-Encoding"), "chunked"))) {
     return Refuse(400, "the only transfer coding understood is chunked, in HTTP/1.1");
   }
   if (parser_->message->is_done()) return Progress::kComplete;
@@ -169,7 +181,7 @@ RequestReader::Progress RequestReader::ReadBody() {
   Parser::Message& message = *parser_->message;
   while (!message.is_done()) {
     const auto bytes = parser_->buffer.cdata();
-    if (bytes.size() == 0) return Progress::kBody;
+    if (bytes.size() < (message.chunked() ? kLastChunkBytes : 1)) return Progress::kBody;
     beast::error_code error;
     parser_->buffer.consume(message.put(bytes, error));
     if (error == beast::http::error::need_more) {

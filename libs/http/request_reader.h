@@ -16,8 +16,8 @@ struct Incoming {
   bool keep_alive = true;
 };
 
-// Turns the bytes of one connection into requests. Knows no sockets and no time. Limits and refusals are
-// those of Server. Not thread-safe.
+// Turns the bytes of one connection into requests. Knows no sockets and no time. Limits and
+// refusals are those of Server. Not thread-safe.
 class RequestReader {
  public:
   RequestReader(std::size_t max_header_bytes, std::size_t max_body_bytes);

@@ -26,13 +26,16 @@ void AppendText(std::string& out, std::string_view text) {
 
 }  // namespace
 
-bool MayHaveBody(int status) { return status >= 200 && status != 204 && status != 304; }
+bool MayHaveBody(int status) {
+  return status >= 200 && status != 204 && status != 304;
+}
 
 std::string ResponseHead(const Response& response, const Framing& framing) {
   std::string head;
   head.reserve(256);
   StrAppend(&head, "HTTP/1.1 ", response.status, " ", ReasonPhrase(response.status), "\r\nDate: ",
-            absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", framing.date, absl::UTCTimeZone()), "\r\n");
+            absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", framing.date, absl::UTCTimeZone()),
+            "\r\n");
   for (const auto& [name, value] : response.headers) {
     if (SetByServer(name)) continue;
     AppendText(head, name);

@@ -1,5 +1,6 @@
 #include "http/server.h"
 
+#include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -66,7 +67,8 @@ absl::Status Listen(tcp::acceptor& acceptor, const std::string& address) {
   error_code error = asio::error::invalid_argument;
   if (host_port) {
     tcp::resolver resolver(acceptor.get_executor());
-    const auto found = resolver.resolve(host_port->host, host_port->port, tcp::resolver::passive, error);
+    const auto found =
+        resolver.resolve(host_port->host, host_port->port, tcp::resolver::passive, error);
     for (const auto& entry : found) {
       error = Listen(acceptor, entry.endpoint());
       if (!error) return absl::OkStatus();
@@ -75,17 +77,16 @@ absl::Status Listen(tcp::acceptor& acceptor, const std::string& address) {
       return absl::UnavailableError(StrCat("can't listen on ", address, ": ", error.message()));
     }
   }
-  return InvalidArgument(StrCat("expected host:port to listen on, got \"", address,
-                                "\": ", error.message()));
+  return InvalidArgument(
+      StrCat("expected host:port to listen on, got \"", address, "\": ", error.message()));
 }
 
 }  // namespace
 
-bool Connections::Add(std::shared_ptr<Connection> connection) {
+bool Connections::Add(const std::shared_ptr<Connection>& connection) {
   absl::MutexLock lock(&mutex_);
   if (closed_ || open_.size() >= limit_) return false;
-  const Connection* key = connection.get();
-  open_.emplace(key, std::move(connection));
+  open_.emplace(connection.get(), connection);
   return true;
 }
 
@@ -153,9 +154,10 @@ class Server::Impl {
 
  private:
   void Accept() {
-    acceptor_.async_accept(
-        asio::any_io_executor(asio::make_strand(core_->io)),
-        [this](const error_code& error, tcp::socket socket) { OnAccept(error, std::move(socket)); });
+    acceptor_.async_accept(asio::any_io_executor(asio::make_strand(core_->io)),
+                           [this](const error_code& error, tcp::socket socket) {
+                             OnAccept(error, std::move(socket));
+                           });
   }
 
   void OnAccept(const error_code& error, tcp::socket socket) {
@@ -196,8 +198,12 @@ Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Server::~Server() = default;
 
-std::string Server::address() const { return impl_->address(); }
+std::string Server::address() const {
+  return impl_->address();
+}
 
-void Server::Stop(absl::Duration drain) { impl_->Stop(drain); }
+void Server::Stop(absl::Duration drain) {
+  impl_->Stop(drain);
+}
 
 }  // namespace god33::http

@@ -35,8 +35,8 @@ struct Response {
   std::string body;  // left out for HEAD, 204 and 304
 };
 
-// One request's way back to its client. The server's ones may be used from any thread, also after the
-// server is gone; then nothing happens. Dropped without Send, the client gets 500.
+// One request's way back to its client. The server's ones may be used from any thread, also after
+// the server is gone; then nothing happens. Dropped without Send, the client gets 500.
 class Responder {
  public:
   virtual ~Responder() = default;
@@ -53,8 +53,8 @@ class Responder {
 // responder. Must not throw.
 using Handler = std::function<void(Request, std::unique_ptr<Responder>)>;
 
-// Words an answer that the server gives by itself: 400, 408, 413, 417, 431 and 500. Called on a server
-// thread.
+// Words an answer that the server gives by itself: 400, 408, 413, 417, 431 and 500. Called on a
+// server thread.
 using Refusal = std::function<Response(int status, std::string_view detail)>;
 
 // The detail as text/plain.
@@ -73,23 +73,23 @@ struct Options {
   absl::Duration idle_timeout = absl::Seconds(75);    // for a request's first byte; then closed
   absl::Duration write_timeout = absl::Seconds(30);   // a client that reads nothing; then closed
 
-  // A client that closes its sending side may be gone, or may still wait for its answer: the two look
-  // alike. It counts as gone, for OnGone, after this time. An answer is sent in any case.
+  // A client that closes its sending side may be gone, or may still wait for its answer: the two
+  // look alike. It counts as gone, for OnGone, after this time. An answer is sent in any case.
   absl::Duration half_close_grace = absl::Seconds(1);
 
   Refusal refusal = PlainRefusal;
 };
 
-// An HTTP/1.1 and 1.0 server (RFC 9112) with keep-alive and pipelining: answers go out in the order of
-// the requests. Pipelined requests run side by side while all of them are safe (GET, HEAD, OPTIONS);
-// any other one runs alone. Bad syntax, framing that two servers could read in two ways (more than one
-// Content-Length, Content-Length with Transfer-Encoding, a transfer coding other than chunked) and a
-// missing Host are answered with 400. After each answer of the server's own but 500 the connection is
-// closed. Thread-safe.
+// An HTTP/1.1 and 1.0 server (RFC 9112) with keep-alive and pipelining: answers go out in the order
+// of the requests. Pipelined requests run side by side while all of them are safe (GET, HEAD,
+// OPTIONS); any other one runs alone. Bad syntax, framing that two servers could read in two ways
+// (more than one Content-Length, Content-Length with Transfer-Encoding, a transfer coding other
+// than chunked) and a missing Host are answered with 400. After each answer of the server's own but
+// 500 the connection is closed. Thread-safe.
 class Server {
  public:
-  // Binds and starts serving. InvalidArgument when `listen` is not an address or a limit is too high,
-  // Unavailable when the address is taken.
+  // Binds and starts serving. InvalidArgument when `listen` is not an address or a limit is too
+  // high, Unavailable when the address is taken.
   static absl::StatusOr<std::unique_ptr<Server>> Start(Options options, Handler handler);
 
   // Like Stop(absl::ZeroDuration()).
@@ -98,9 +98,9 @@ class Server {
   // The address bound to, with the real port: "127.0.0.1:8080".
   std::string address() const;
 
-  // Closes the listener and idle connections, lets requests under way finish for at most `drain`, then
-  // closes the rest (their OnGone callbacks run). When it returns, no handler and no callback is
-  // running. Idempotent. Not to be called on a server thread.
+  // Closes the listener and idle connections, lets requests under way finish for at most `drain`,
+  // then closes the rest (their OnGone callbacks run). When it returns, no handler and no callback
+  // is running. Idempotent. Not to be called on a server thread.
   void Stop(absl::Duration drain);
 
  private:

@@ -54,8 +54,8 @@ absl::StatusOr<Parameters> ParseQuery(std::string_view query) {
     absl::StatusOr<std::string> value = DecodeFormText(raw_value);
     if (!name.ok() || !value.ok()) {
       const std::string_view shown = piece.substr(0, std::min<std::size_t>(equals, 80));
-      return InvalidField(name.ok() ? *name : shown, MessageOf(name.ok() ? value.status()
-                                                                         : name.status()));
+      return InvalidField(name.ok() ? *name : shown,
+                          MessageOf(name.ok() ? value.status() : name.status()));
     }
     parameters.emplace_back(*std::move(name), *std::move(value));
   }

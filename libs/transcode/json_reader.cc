@@ -23,8 +23,8 @@ using google::protobuf::Reflection;
 constexpr char kBody[] = "body";
 constexpr std::size_t kMostShown = 80;  // bytes of a made-up name
 
-// Elements and messages cost memory beyond their text: "{}," of three bytes becomes a message of some
-// hundred. This many of a body's are affordable, a message counting tenfold.
+// Elements and messages cost memory beyond their text: "{}," of three bytes becomes a message of
+// some hundred. This many of a body's are affordable, a message counting tenfold.
 constexpr int kBudget = 1'000'000;
 constexpr int kMessageCost = 10;
 
@@ -59,7 +59,8 @@ const FieldDescriptor* FindField(const Descriptor& type, const std::string& key)
   return nullptr;
 }
 
-// The text that SetFromText takes for a JSON value; nullopt if the value's kind does not fit the field.
+// The text that SetFromText takes for a JSON value; nullopt if the value's kind does not fit the
+// field.
 std::optional<std::string> TextOf(const FieldDescriptor& field, const json::Value& value) {
   const bool string = value.is_string();
   switch (field.cpp_type()) {

@@ -51,7 +51,8 @@ struct FieldPlan {
   Form form = Form::kString;
   Shape shape = Shape::kSingle;
   bool has_presence = false;
-  const MessagePlan* message = nullptr;  // of the value, if that is a message; of a map, the entry's
+  const MessagePlan* message =
+      nullptr;  // of the value, if that is a message; of a map, the entry's
 };
 
 struct MessagePlan {
@@ -144,35 +145,36 @@ class ValueWriter {
     const FieldDescriptor* field = plan_.field;
     switch (plan_.form) {
       case Form::kBool:
-        out_.append(Get(index, &Reflection::GetBool, &Reflection::GetRepeatedBool) ? "true" : "false");
+        out_.append(Get(index, &Reflection::GetBool, &Reflection::GetRepeatedBool) ? "true"
+                                                                                   : "false");
         return;
       case Form::kInt32:
-        return AppendInteger(
-            out_, Get(index, &Reflection::GetInt32, &Reflection::GetRepeatedInt32));
+        return AppendInteger(out_,
+                             Get(index, &Reflection::GetInt32, &Reflection::GetRepeatedInt32));
       case Form::kInt64:
-        return AppendInteger(
-            out_, Get(index, &Reflection::GetInt64, &Reflection::GetRepeatedInt64));
+        return AppendInteger(out_,
+                             Get(index, &Reflection::GetInt64, &Reflection::GetRepeatedInt64));
       case Form::kUInt32:
-        return AppendInteger(
-            out_, Get(index, &Reflection::GetUInt32, &Reflection::GetRepeatedUInt32));
+        return AppendInteger(out_,
+                             Get(index, &Reflection::GetUInt32, &Reflection::GetRepeatedUInt32));
       case Form::kUInt64:
-        return AppendInteger(
-            out_, Get(index, &Reflection::GetUInt64, &Reflection::GetRepeatedUInt64));
+        return AppendInteger(out_,
+                             Get(index, &Reflection::GetUInt64, &Reflection::GetRepeatedUInt64));
       case Form::kFloat:
         return AppendFloat(out_, Get(index, &Reflection::GetFloat, &Reflection::GetRepeatedFloat));
       case Form::kDouble:
-        return AppendFloat(out_, Get(index, &Reflection::GetDouble, &Reflection::GetRepeatedDouble));
+        return AppendFloat(out_,
+                           Get(index, &Reflection::GetDouble, &Reflection::GetRepeatedDouble));
       case Form::kEnum:
-        return AppendEnum(
-            out_, *field, Get(index, &Reflection::GetEnumValue, &Reflection::GetRepeatedEnumValue));
+        return AppendEnum(out_, *field,
+                          Get(index, &Reflection::GetEnumValue, &Reflection::GetRepeatedEnumValue));
       case Form::kString:
         return json::AppendString(out_, Text(index));
       case Form::kBytes:
         return AppendBytes(out_, Text(index));
       default:
-        AppendMessage(index == kSingular
-                          ? reflection_.GetMessage(message_, field)
-                          : reflection_.GetRepeatedMessage(message_, field, index));
+        AppendMessage(index == kSingular ? reflection_.GetMessage(message_, field)
+                                         : reflection_.GetRepeatedMessage(message_, field, index));
     }
   }
 
@@ -301,9 +303,7 @@ class JsonWriter::Plans {
       json::AppendString(to.key, field.name());
       to.key.push_back(':');
       to.form = FormOf(field);
-      to.shape = field.is_map()        ? Shape::kMap
-                 : field.is_repeated() ? Shape::kList
-                                       : Shape::kSingle;
+      to.shape = field.is_map() ? Shape::kMap : field.is_repeated() ? Shape::kList : Shape::kSingle;
       to.has_presence = field.has_presence();
       if (field.message_type() != nullptr) to.message = Compile(*field.message_type());
     }

@@ -1,5 +1,6 @@
 #include "transcode/known_types.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "absl/strings/str_format.h"
@@ -60,7 +61,8 @@ std::optional<DurationParts> ParseDuration(std::string_view text) {
   std::uint32_t nanos = 0;
   const auto [rest, error] = std::from_chars(whole.data(), whole.data() + whole.size(), seconds);
   const char* fraction_end = fraction.data() + fraction.size();
-  const auto [fraction_rest, fraction_error] = std::from_chars(fraction.data(), fraction_end, nanos);
+  const auto [fraction_rest, fraction_error] =
+      std::from_chars(fraction.data(), fraction_end, nanos);
   if (error != std::errc() || rest != whole.data() + whole.size() || seconds > kMostSeconds ||
       fraction_error != std::errc() || fraction_rest != fraction_end) {
     return std::nullopt;

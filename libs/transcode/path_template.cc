@@ -62,7 +62,8 @@ class PathTemplateParser {
     if (!rest_.empty()) return Expected("'/', ':' or the end");
     for (const auto& segment : result_.segments_) {
       if (segment.kind == Kind::kMany && &segment != &result_.segments_.back()) {
-        return InvalidArgument(StrCat("path template \"", result_.text_, "\": '**' must come last"));
+        return InvalidArgument(
+            StrCat("path template \"", result_.text_, "\": '**' must come last"));
       }
     }
     return std::move(result_);
@@ -106,7 +107,8 @@ class PathTemplateParser {
     }
     if (!Take('}')) return Expected("'}'");
     variable.end = result_.segments_.size();
-    variable.many = variable.end - variable.begin != 1 || result_.segments_.back().kind != Kind::kOne;
+    variable.many =
+        variable.end - variable.begin != 1 || result_.segments_.back().kind != Kind::kOne;
     for (const auto& other : result_.variables_) {
       if (other.field_path == variable.field_path) {
         return Expected(StrCat("\"", variable.field_path, "\" only once"));
@@ -145,7 +147,9 @@ std::string PathTemplate::Shape() const {
   std::string shape;
   for (const Segment& segment : segments_) {
     shape += '/';
-    shape += segment.kind == Kind::kOne ? "*" : segment.kind == Kind::kMany ? "**" : segment.literal;
+    shape += segment.kind == Kind::kOne    ? "*"
+             : segment.kind == Kind::kMany ? "**"
+                                           : segment.literal;
   }
   if (!verb_.empty()) StrAppend(&shape, ":", verb_);
   return shape;
@@ -200,7 +204,8 @@ bool IsMoreSpecific(const PathTemplate& a, const PathTemplate& b) {
   if (a.verb_.empty() != b.verb_.empty()) return b.verb_.empty();
   const std::size_t common = std::min(a.segments_.size(), b.segments_.size());
   for (std::size_t i = 0; i < common; ++i) {
-    if (a.segments_[i].kind != b.segments_[i].kind) return a.segments_[i].kind < b.segments_[i].kind;
+    if (a.segments_[i].kind != b.segments_[i].kind)
+      return a.segments_[i].kind < b.segments_[i].kind;
   }
   return a.segments_.size() < b.segments_.size();
 }

@@ -40,13 +40,14 @@ class PathTemplate {
   // Literals match what they are when decoded: "%65vents" is "events".
   bool Matches(const RawSegments& path) const;
 
-  // The variables' values, in their order, in a path that matches; decoded after splitting: "a%2Fb" is one segment with
-  // the value "a/b". In a variable of many segments %2F stays, as google.api.http says.
-  // InvalidArgument for a malformed percent encoding, with the variable's field.
+  // The variables' values, in their order, in a path that matches; decoded after splitting: "a%2Fb"
+  // is one segment with the value "a/b". In a variable of many segments %2F stays, as
+  // google.api.http says. InvalidArgument for a malformed percent encoding, with the variable's
+  // field.
   absl::StatusOr<std::vector<std::string>> Extract(const RawSegments& path) const;
 
-  // Whether `a` is to be tried before `b`: a verb before none, then from the left a literal before '*'
-  // before '**'. A strict weak order.
+  // Whether `a` is to be tried before `b`: a verb before none, then from the left a literal before
+  // '*' before '**'. A strict weak order.
   friend bool IsMoreSpecific(const PathTemplate& a, const PathTemplate& b);
 
  private:

@@ -53,9 +53,10 @@ Problem ToProblem(const absl::Status& status, std::string_view instance,
   const bool internal = IsInternal(status.code());
   return Problem{
       .status = HttpStatusOf(status),
-      .detail = internal ? StrCat("Something went wrong inside; the log has it under the request id ",
-                                  request_id)
-                         : std::string(MessageOf(status)),
+      .detail = internal
+                    ? StrCat("Something went wrong inside; the log has it under the request id ",
+                             request_id)
+                    : std::string(MessageOf(status)),
       .reason = ReasonOf(status),
       .field = internal ? std::string() : FieldOf(status),
       .instance = std::string(instance)};

@@ -17,7 +17,6 @@ namespace {
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
-using google::protobuf::Reflection;
 
 constexpr std::size_t kMostShown = 80;
 constexpr std::size_t kDateBytes = 10;  // of "2026-01-01"
@@ -45,7 +44,8 @@ bool IsTime(const FieldDescriptor& field) {
          KnownType(*field.message_type()) == Known::kTimestamp;
 }
 
-// "2026-01-01T00:00:00+00:00" in a query arrives with a blank for '+'. A blank in place of the T stays.
+// "2026-01-01T00:00:00+00:00" in a query arrives with a blank for '+'. A blank in place of the T
+// stays.
 std::string RestorePlus(std::string time) {
   const std::size_t blank = time.find(' ', kDateBytes + 1);
   if (blank != std::string::npos) time[blank] = '+';
@@ -97,8 +97,8 @@ class QueryReader {
     if (!path) return InvalidField(name.substr(0, kMostShown), "unknown query parameter");
     if (absl::Status status = CheckFree(*path, name); !status.ok()) return status;
     const FieldDescriptor& field = *path->back();
-    absl::Status status = SetFromText(Holder(message_, *path), field,
-                                      IsTime(field) ? RestorePlus(value) : value);
+    absl::Status status =
+        SetFromText(Holder(message_, *path), field, IsTime(field) ? RestorePlus(value) : value);
     return status.ok() ? status : InvalidField(name, MessageOf(status));
   }
 

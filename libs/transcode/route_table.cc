@@ -61,7 +61,8 @@ absl::StatusOr<FieldPath> ReadVariable(const Descriptor* message, std::string_vi
   return path;
 }
 
-absl::StatusOr<const FieldDescriptor*> ReadField(const Descriptor* message, const std::string& name) {
+absl::StatusOr<const FieldDescriptor*> ReadField(const Descriptor* message,
+                                                 const std::string& name) {
   const FieldDescriptor* field = message->FindFieldByName(name);
   if (field != nullptr) return field;
   return InvalidArgument(StrCat(message->full_name(), " has no field \"", name, "\""));

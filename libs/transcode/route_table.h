@@ -26,23 +26,23 @@ struct Route {
 
 // What a request's verb and path lead to.
 struct Match {
-  const Route* route = nullptr;  // null: none
+  const Route* route = nullptr;        // null: none
   std::vector<std::string> variables;  // decoded, in the order of route->variables
   std::string allow;  // without a route: the verbs that the path has, e.g. "GET, HEAD"; or empty
 };
 
-// The routes of gRPC services, compiled from their google.api.http annotations; methods without one have
-// none. Immutable, so thread-safe.
+// The routes of gRPC services, compiled from their google.api.http annotations; methods without one
+// have none. Immutable, so thread-safe.
 class RouteTable {
  public:
-  // InvalidArgument, with the method's name, for an annotation that can't work: bad template, unknown
-  // field, a path variable that is a list or a message, a streaming method. Also for a clash: two
-  // bindings that match the same requests; it names both methods.
+  // InvalidArgument, with the method's name, for an annotation that can't work: bad template,
+  // unknown field, a path variable that is a list or a message, a streaming method. Also for a
+  // clash: two bindings that match the same requests; it names both methods.
   static absl::StatusOr<RouteTable> Compile(
       const std::vector<const google::protobuf::ServiceDescriptor*>& services);
 
-  // The most specific route (see IsMoreSpecific) for a path as sent, without its query. HEAD finds the
-  // routes of GET. InvalidArgument for a variable that can't be decoded.
+  // The most specific route (see IsMoreSpecific) for a path as sent, without its query. HEAD finds
+  // the routes of GET. InvalidArgument for a variable that can't be decoded.
   absl::StatusOr<Match> Find(std::string_view verb, std::string_view path) const;
 
   const std::vector<Route>& routes() const { return routes_; }

@@ -82,7 +82,8 @@ std::optional<std::string> ReadString(std::string_view text) {
 
 std::optional<std::string> ReadBytes(std::string_view text) {
   std::string bytes;
-  if (absl::Base64Unescape(ToAbsl(text), &bytes) || absl::WebSafeBase64Unescape(ToAbsl(text), &bytes)) {
+  if (absl::Base64Unescape(ToAbsl(text), &bytes) ||
+      absl::WebSafeBase64Unescape(ToAbsl(text), &bytes)) {
     return bytes;
   }
   return std::nullopt;
@@ -198,7 +199,8 @@ absl::Status SetFromText(Message& message, const FieldDescriptor& field, std::st
       return Store(message, field, text, ReadFloat<double>(text), &Reflection::SetDouble,
                    &Reflection::AddDouble);
     case FieldDescriptor::CPPTYPE_BOOL:
-      return Store(message, field, text, ReadBool(text), &Reflection::SetBool, &Reflection::AddBool);
+      return Store(message, field, text, ReadBool(text), &Reflection::SetBool,
+                   &Reflection::AddBool);
     case FieldDescriptor::CPPTYPE_ENUM:
       return Store(message, field, text, ReadEnum(*field.enum_type(), text),
                    &Reflection::SetEnumValue, &Reflection::AddEnumValue);

@@ -24,8 +24,9 @@ http::Response NotAllowed(const std::string& path, const std::string& allow);
 // The wording of what the HTTP server refuses by itself (http::Options::refusal).
 http::Response RefusalAnswer(int status, std::string_view detail, const std::string& request_id);
 
-// The error that a failed call is for the client. What our services say about themselves is passed on;
-// what gRPC says about connections is not, since it names addresses: the sentence is our own then.
+// The error that a failed call is for the client. What our services say about themselves is passed
+// on; what gRPC says about connections is not, since it names addresses: the sentence is our own
+// then.
 absl::Status CallError(const grpc::Status& status, const std::string& service,
                        absl::Duration timeout);
 

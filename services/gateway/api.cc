@@ -59,8 +59,9 @@ struct Api::Pending {
 Api::Api(transcode::RouteTable table, Upstreams& upstreams, absl::Duration timeout)
     : table_(std::move(table)), upstreams_(upstreams), timeout_(timeout) {}
 
-absl::StatusOr<std::unique_ptr<Api>> Api::Create(const std::vector<const ServiceDescriptor*>& services,
-                                                 Upstreams& upstreams, absl::Duration timeout) {
+absl::StatusOr<std::unique_ptr<Api>> Api::Create(
+    const std::vector<const ServiceDescriptor*>& services, Upstreams& upstreams,
+    absl::Duration timeout) {
   auto table = transcode::RouteTable::Compile(services);
   if (!table.ok()) return table.status();
   std::unique_ptr<Api> api(new Api(*std::move(table), upstreams, timeout));
@@ -73,7 +74,8 @@ absl::StatusOr<std::unique_ptr<Api>> Api::Create(const std::vector<const Service
 absl::Status Api::AddEndpoint(const transcode::Route& route) {
   const rpc::v1::MethodRule& rule = RuleOf(*route.method);
   if (rule.served_by().empty()) {
-    return InvalidArgument(StrCat(route.method->full_name(), ": (god33.rpc.v1.method).served_by is missing"));
+    return InvalidArgument(
+        StrCat(route.method->full_name(), ": (god33.rpc.v1.method).served_by is missing"));
   }
   endpoints_.push_back(Endpoint{
       .service = rule.served_by(),
@@ -101,7 +103,8 @@ void Api::Handle(std::shared_ptr<Exchange> exchange) const {
 }
 
 void Api::Call(const transcode::Match& match, std::shared_ptr<Exchange> exchange) const {
-  const Endpoint& endpoint = endpoints_[static_cast<std::size_t>(match.route - table_.routes().data())];
+  const Endpoint& endpoint =
+      endpoints_[static_cast<std::size_t>(match.route - table_.routes().data())];
   if (!upstreams_.IsConfigured(endpoint.service)) {
     return exchange->Fail(MakeError(absl::StatusCode::kUnavailable, "SERVICE_NOT_CONFIGURED",
                                     StrCat(endpoint.service, " is not part of this installation")));

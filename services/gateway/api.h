@@ -17,8 +17,8 @@ namespace god33::gateway {
 // REST requests to gRPC calls and back, by the services' google.api.http annotations. Thread-safe.
 class Api {
  public:
-  // Errors are those of transcode::RouteTable::Compile, and a method with a route but without served_by.
-  // `upstreams` must outlive it, and the calls under way.
+  // Errors are those of transcode::RouteTable::Compile, and a method with a route but without
+  // served_by. `upstreams` must outlive it, and the calls under way.
   static absl::StatusOr<std::unique_ptr<Api>> Create(
       const std::vector<const google::protobuf::ServiceDescriptor*>& services, Upstreams& upstreams,
       absl::Duration timeout);

@@ -18,7 +18,8 @@ void AddTimeout(CLI::App& app, const char* flag, absl::Duration& value, const ch
          flag,
          [&value, flag](const std::string& text) {
            const auto timeout = ParseTimeout(text);
-           if (!timeout.ok()) throw CLI::ValidationError(flag, std::string(MessageOf(timeout.status())));
+           if (!timeout.ok())
+             throw CLI::ValidationError(flag, std::string(MessageOf(timeout.status())));
            value = *timeout;
          },
          help)
@@ -26,7 +27,9 @@ void AddTimeout(CLI::App& app, const char* flag, absl::Duration& value, const ch
       ->default_str(absl::FormatDuration(value));
 }
 
-std::string AddressFlag(std::string_view service) { return StrCat("--", service, "-addr"); }
+std::string AddressFlag(std::string_view service) {
+  return StrCat("--", service, "-addr");
+}
 
 }  // namespace
 
@@ -54,8 +57,9 @@ Config ParseConfig(int argc, char** argv, const std::set<std::string>& services)
   CLI::App app{"gateway: the REST side of the 33GOD services."};
   rpc::AddCommonOptions(app, config.common);
   for (const std::string& service : services) {
-    app.add_option(AddressFlag(service), config.addresses[service],
-                   StrCat("host:port of ", service, "'s gRPC server; without it, its routes answer 503"))
+    app.add_option(
+           AddressFlag(service), config.addresses[service],
+           StrCat("host:port of ", service, "'s gRPC server; without it, its routes answer 503"))
         ->envname(AddressVariable(service));
   }
   AddTimeout(app, "--request-timeout", config.request_timeout, "GOD33_REQUEST_TIMEOUT",
@@ -66,7 +70,8 @@ Config ParseConfig(int argc, char** argv, const std::set<std::string>& services)
       ->envname("GOD33_MAX_BODY_BYTES")
       ->check(CLI::Range(1, 64 << 20))
       ->capture_default_str();
-  app.add_option("--max-connections", config.max_connections, "More clients at a time are turned away")
+  app.add_option("--max-connections", config.max_connections,
+                 "More clients at a time are turned away")
       ->envname("GOD33_MAX_CONNECTIONS")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();

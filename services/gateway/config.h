@@ -21,8 +21,8 @@ struct Config {
   std::size_t max_connections = 10'000;
 };
 
-// Reads the command line and the environment; `services` are the names that may have an address. Ends the
-// process after --help (0) or on a mistake (2).
+// Reads the command line and the environment; `services` are the names that may have an address.
+// Ends the process after --help (0) or on a mistake (2).
 Config ParseConfig(int argc, char** argv, const std::set<std::string>& services);
 
 // "event-store-api" has its address in GOD33_EVENT_STORE_API_ADDR.

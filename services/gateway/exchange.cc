@@ -10,15 +10,17 @@
 
 namespace god33::gateway {
 
-Exchange::Exchange(http::Request request, std::unique_ptr<http::Responder> responder, std::string id,
-                   Metrics& metrics)
+Exchange::Exchange(http::Request request, std::unique_ptr<http::Responder> responder,
+                   std::string id, Metrics& metrics)
     : request_(std::move(request)),
       responder_(std::move(responder)),
       id_(std::move(id)),
       metrics_(metrics),
       began_nanos_(MonotonicNanos()) {}
 
-void Exchange::Send(http::Response response) { Finish(std::move(response), ""); }
+void Exchange::Send(http::Response response) {
+  Finish(std::move(response), "");
+}
 
 void Exchange::Fail(const transcode::Problem& problem) {
   Finish(ProblemAnswer(problem), problem.detail);

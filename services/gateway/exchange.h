@@ -12,8 +12,8 @@
 
 namespace god33::gateway {
 
-// One HTTP request on its way through the gateway, up to its answer, which is counted and logged (at
-// debug; from 500 on as a warning, with what the client is not told).
+// One HTTP request on its way through the gateway, up to its answer, which is counted and logged
+// (at debug; from 500 on as a warning, with what the client is not told).
 class Exchange {
  public:
   Exchange(http::Request request, std::unique_ptr<http::Responder> responder, std::string id,

@@ -12,8 +12,8 @@
 
 namespace god33::gateway {
 
-// Where every HTTP request enters: gives it an id, and hands it to the API or answers one of the only two
-// routes that no annotation makes, /healthz and /livez. Thread-safe.
+// Where every HTTP request enters: gives it an id, and hands it to the API or answers one of the
+// only two routes that no annotation makes, /healthz and /livez. Thread-safe.
 class Frontend {
  public:
   // All must outlive it, and the requests under way.

@@ -60,7 +60,7 @@ bool GrpcUpstreams::IsConfigured(const std::string& service) const {
 
 Upstreams::Cancel GrpcUpstreams::Start(const UpstreamCall& call,
                                        absl::AnyInvocable<void(grpc::Status) &&> done) {
-  const auto running = std::make_shared<Running>();
+  auto running = std::make_shared<Running>();
   running->done = std::move(done);
   // A span instead of a point in time does not care about jumps of the wall clock.
   running->context.set_deadline(
@@ -70,14 +70,20 @@ Upstreams::Cancel GrpcUpstreams::Start(const UpstreamCall& call,
     absl::MutexLock lock(&mutex_);
     ++under_way_;
   }
+  grpc::ClientContext* context = &running->context;
+  const std::weak_ptr<Running> weak = running;
   grpc::TemplatedGenericStub<Message, Message> stub(channels_.at(call.service));
-  stub.UnaryCall(&running->context, call.method, {}, call.request, call.response,
-                 [this, running](grpc::Status status) {
+  stub.UnaryCall(context, call.method, {}, call.request, call.response,
+                 [this, running = std::move(running)](grpc::Status status) mutable {
                    std::move(running->done)(std::move(status));
-                   running->done = nullptr;
+                   // The context holds the channel, and the end of the last channel joins the
+                   // threads that callbacks run on: it must not come on such a thread.
+                   running.reset();
                    Ended();
                  });
-  return [running] { running->context.TryCancel(); };
+  return [weak] {
+    if (const auto still_running = weak.lock()) still_running->context.TryCancel();
+  };
 }
 
 void GrpcUpstreams::Ended() {

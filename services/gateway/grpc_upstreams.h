@@ -14,8 +14,8 @@ class Channel;
 
 namespace god33::gateway {
 
-// Upstreams over gRPC channels. A channel connects when it is first used and reconnects by itself within
-// a second of the service's return; until then calls fail at once.
+// Upstreams over gRPC channels. A channel connects when it is first used and reconnects by itself
+// within a second of the service's return; until then calls fail at once.
 class GrpcUpstreams final : public Upstreams {
  public:
   // By service: host:port. One without an address is not configured.
@@ -26,7 +26,8 @@ class GrpcUpstreams final : public Upstreams {
   bool IsConfigured(const std::string& service) const override;
   Cancel Start(const UpstreamCall& call, absl::AnyInvocable<void(grpc::Status) &&> done) override;
 
-  // Waits until no call is under way: each ends by its deadline at the latest, or when it is cancelled.
+  // Waits until no call is under way: each ends by its deadline at the latest, or when it is
+  // cancelled.
   void AwaitIdle();
 
  private:

@@ -109,7 +109,8 @@ class HealthCheck::Round : public std::enable_shared_from_this<HealthCheck::Roun
     return report;
   }
 
-  static void Write(const std::map<std::string_view, std::string_view>& words, json::Writer& writer) {
+  static void Write(const std::map<std::string_view, std::string_view>& words,
+                    json::Writer& writer) {
     writer.BeginObject();
     writer.Key("status");
     writer.String(words.at(kWhole));
@@ -127,7 +128,8 @@ class HealthCheck::Round : public std::enable_shared_from_this<HealthCheck::Roun
   absl::AnyInvocable<void(Report) &&> done_;
   absl::Mutex mutex_;
   std::size_t missing_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::map<std::string, std::map<std::string_view, std::string_view>> words_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::map<std::string_view, std::string_view>> words_
+      ABSL_GUARDED_BY(mutex_);
 };
 
 void HealthCheck::Run(absl::AnyInvocable<void(Report) &&> done) const {

@@ -10,8 +10,8 @@
 
 namespace god33::gateway {
 
-// What operators can see of the REST side. Labels come from the routes, never from what a client made
-// up: an unknown verb is "other", an unknown path "unmatched". Thread-safe.
+// What operators can see of the REST side. Labels come from the routes, never from what a client
+// made up: an unknown verb is "other", an unknown path "unmatched". Thread-safe.
 class Metrics {
  public:
   explicit Metrics(prometheus::Registry& registry);

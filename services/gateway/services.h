@@ -9,7 +9,8 @@
 
 namespace god33::gateway {
 
-// The gRPC services that the gateway shows as REST. A further one is one line here, and nothing else.
+// The gRPC services that the gateway shows as REST. A further one is one line here, and nothing
+// else.
 const std::vector<const google::protobuf::ServiceDescriptor*>& Services();
 
 // Who serves a method, and the status of its success: the option (god33.rpc.v1.method).

@@ -33,9 +33,10 @@ class Upstreams {
   // Ends a call early; harmless when it has ended.
   using Cancel = std::function<void()>;
 
-  // Starts a call of a configured service and returns at once. `done` runs once, on a thread of its own,
-  // with the status as gRPC gave it.
-  virtual Cancel Start(const UpstreamCall& call, absl::AnyInvocable<void(grpc::Status) &&> done) = 0;
+  // Starts a call of a configured service and returns at once. `done` runs once, on a thread of its
+  // own, with the status as gRPC gave it.
+  virtual Cancel Start(const UpstreamCall& call,
+                       absl::AnyInvocable<void(grpc::Status) &&> done) = 0;
 };
 
 }  // namespace god33::gateway

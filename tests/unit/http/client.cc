@@ -86,7 +86,9 @@ std::string Client::ReceiveAll() {
   return std::move(received_);
 }
 
-void Client::CloseSending() { shutdown(socket_, SHUT_WR); }
+void Client::CloseSending() {
+  shutdown(socket_, SHUT_WR);
+}
 
 void Client::Reset() {
   const linger hard{.l_onoff = 1, .l_linger = 0};

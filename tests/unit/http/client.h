@@ -7,8 +7,8 @@
 
 namespace god33::http {
 
-// A client for tests that sends exactly the bytes it is told, right or wrong. Each wait ends after 10 s,
-// which fails the test.
+// A client for tests that sends exactly the bytes it is told, right or wrong. Each wait ends after
+// 10 s, which fails the test.
 class Client {
  public:
   // `address` as Server::address() gives it.

@@ -71,8 +71,9 @@ TEST_CASE("a request is the same however its bytes are cut") {
 TEST_CASE("the target may be a path, an absolute URL or an asterisk") {
   const auto target = [](const std::string& text) {
     const Outcome outcome = Feed("GET " + text + " HTTP/1.1\r\n" + kHost + "\r\n");
-    return outcome.read.empty() ? "refused"
-                                : outcome.read[0].request.path + "|" + outcome.read[0].request.query;
+    return outcome.read.empty()
+               ? "refused"
+               : outcome.read[0].request.path + "|" + outcome.read[0].request.query;
   };
   CHECK(target("/a/b?c?d") == "/a/b|c?d");
   CHECK(target("/a?") == "/a|");
@@ -96,14 +97,14 @@ TEST_CASE("malformed requests are refused") {
       "GET / HTTX/1.1\r\n" + kHost + "\r\n",
       "G\x01T / HTTP/1.1\r\n" + kHost + "\r\n",
       "GET /\x7f HTTP/1.1\r\n" + kHost + "\r\n",
-      "GET / HTTP/1.1\r\n\r\n",              // no Host
-      get + kHost + "\r\n",                  // two of them
+      "GET / HTTP/1.1\r\n\r\n",  // no Host
+      get + kHost + "\r\n",      // two of them
       get + "No-Colon\r\n\r\n",
       get + ": empty name\r\n\r\n",
       get + "Blank : a\r\n\r\n",
       get + " Leading: a\r\n\r\n",
-      get + "A: b\nC: d\r\n\r\n",            // a bare line feed
-      get + "A: b\rC: d\r\n\r\n",            // a bare carriage return
+      get + "A: b\nC: d\r\n\r\n",  // a bare line feed
+      get + "A: b\rC: d\r\n\r\n",  // a bare carriage return
       get + std::string("A: b\0c\r\n\r\n", 11),
       "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
       "\x16\x03\x01\x02" + std::string(600, 'x') + "\r\n\r\n",  // a TLS hello
@@ -150,6 +151,16 @@ TEST_CASE("framing that could be read in two ways is refused") {
     CHECK(outcome.status == 400);
   }
   CHECK(Feed("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n").status == 400);
+}
+
+TEST_CASE("a chunked body may be empty") {
+  const std::string header = "POST / HTTP/1.1\r\n" + kHost + "Transfer-Encoding: chunked\r\n\r\n";
+  for (const std::size_t step : {1, 2, 3, 4, 1000}) {
+    const Outcome outcome =
+        Feed(header + "0\r\n\r\n" + "GET / HTTP/1.1\r\n" + kHost + "\r\n", step);
+    REQUIRE(outcome.read.size() == 2);
+    CHECK(outcome.read[0].request.body.empty());
+  }
 }
 
 TEST_CASE("malformed chunks are refused") {
@@ -208,7 +219,8 @@ TEST_CASE("a client that expects 100-continue waits for it only if it has sent n
   reader.AwaitBody();
   CHECK(Feed(reader, "ab", 1).read.size() == 1);
   CHECK(Feed(header + "ab").read.size() == 1);
-  CHECK(Feed("POST / HTTP/1.1\r\n" + kHost + "Content-Length: 2\r\nExpect: a\r\n\r\n").status == 417);
+  CHECK(Feed("POST / HTTP/1.1\r\n" + kHost + "Content-Length: 2\r\nExpect: a\r\n\r\n").status ==
+        417);
 }
 
 TEST_CASE("empty lines ahead of a request are skipped") {

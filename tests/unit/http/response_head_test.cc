@@ -5,7 +5,8 @@
 namespace god33::http {
 namespace {
 
-const absl::Time kDate = absl::FromUnixSeconds(784111777);  // the example of RFC 9110, section 5.6.7
+const absl::Time kDate =
+    absl::FromUnixSeconds(784111777);  // the example of RFC 9110, section 5.6.7
 
 TEST_CASE("a head has status, date, the handler's headers and the body's length") {
   const Response response{.status = 201, .headers = {{"X-A", "b"}}, .body = "12345"};
@@ -32,7 +33,8 @@ TEST_CASE("no text can forge a header") {
 }
 
 TEST_CASE("headers that the server sets can't be set twice") {
-  const Response response{.headers = {{"content-length", "77777"}, {"Transfer-Encoding", "chunked"}}};
+  const Response response{
+      .headers = {{"content-length", "77777"}, {"Transfer-Encoding", "chunked"}}};
   const std::string head = ResponseHead(response, {.date = kDate});
   CHECK(head.find("77777") == std::string::npos);
   CHECK(head.find("chunked") == std::string::npos);

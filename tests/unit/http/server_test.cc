@@ -63,7 +63,9 @@ void Echo(Request request, std::unique_ptr<Responder> responder) {
   responder->Send({.body = request.method + " " + request.path + " " + request.body});
 }
 
-std::string Get(const std::string& path) { return "GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n"; }
+std::string Get(const std::string& path) {
+  return "GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n";
+}
 
 std::string Post(const std::string& path, const std::string& body) {
   return StrCat("POST ", path, " HTTP/1.1\r\nHost: a\r\nContent-Length: ", body.size(), "\r\n\r\n",
@@ -218,9 +220,10 @@ TEST_CASE("a malformed request is refused after the answers before it") {
 }
 
 TEST_CASE("the server's own answers are worded as the options say") {
-  const auto server = Start(Echo, {.refusal = [](int status, std::string_view detail) {
-                              return Response{.status = status, .body = "no: " + std::string(detail)};
-                            }});
+  const auto server =
+      Start(Echo, {.refusal = [](int status, std::string_view detail) {
+              return Response{.status = status, .body = "no: " + std::string(detail)};
+            }});
   Client client(server->address());
   client.Send("BAD\r\n\r\n");
   CHECK(client.Receive().body.rfind("no: ", 0) == 0);
@@ -322,8 +325,12 @@ TEST_CASE("the handler is told of a client that went away") {
   Client client(server->address());
   client.Send(Get("/"));
   desk.At(0).responder->OnGone([&before] { before.Notify(); });
-  SECTION("by closing") { client.CloseSending(); }
-  SECTION("by a reset") { client.Reset(); }
+  SECTION("by closing") {
+    client.CloseSending();
+  }
+  SECTION("by a reset") {
+    client.Reset();
+  }
   CHECK(before.WaitForNotificationWithTimeout(kPatience));
   desk.At(0).responder->OnGone([&after] { after.Notify(); });
   CHECK(after.WaitForNotificationWithTimeout(kPatience));
@@ -354,7 +361,8 @@ TEST_CASE("a stop lets requests under way finish") {
   Client sending(server->address());
   busy.Send(Get("/busy"));
   desk.At(0);
-  sending.Send("POST /half HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+  sending.Send(
+      "POST /half HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
   CHECK(sending.Receive().status == 100);
   std::thread stop([&server] { server->Stop(absl::InfiniteDuration()); });
   CHECK(idle.ReceiveAll().empty());  // the stop has begun

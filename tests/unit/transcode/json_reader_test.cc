@@ -39,15 +39,17 @@ TEST_CASE("every kind of field is read") {
         R"(flag: true int32: -5 int64: 9223372036854775807 uint32: 4294967295 )"
         R"(uint64: 18446744073709551615 float: 1.5 double: -10000000000 text: "a\303\251\n" )"
         R"(data: "\000\377" color: COLOR_RED inner { text: "i" })");
-  CHECK(Read(R"({"time":"2026-01-01T01:00:00.5+01:00","duration":"-1.5s","wrapped_text":"",
+  CHECK(
+      Read(R"({"time":"2026-01-01T01:00:00.5+01:00","duration":"-1.5s","wrapped_text":"",
                  "wrapped_int64":"7","json":{"a" : 1.00},"maybe_text":"","maybe_int64":0})") ==
-        R"(time { seconds: 1767225600 nanos: 500000000 } duration { seconds: -1 nanos: -500000000 } )"
-        R"(wrapped_text { } wrapped_int64 { value: 7 } json { text: "{\"a\" : 1.00}" } )"
-        R"(maybe_text: "" maybe_int64: 0)");
-  CHECK(Read(R"({"texts":["a",""],"int32s":[1,"2"],"colors":["COLOR_BLUE",1],
+      R"(time { seconds: 1767225600 nanos: 500000000 } duration { seconds: -1 nanos: -500000000 } )"
+      R"(wrapped_text { } wrapped_int64 { value: 7 } json { text: "{\"a\" : 1.00}" } )"
+      R"(maybe_text: "" maybe_int64: 0)");
+  CHECK(
+      Read(R"({"texts":["a",""],"int32s":[1,"2"],"colors":["COLOR_BLUE",1],
                  "inners":[{},{"number":1}],"times":["1970-01-01T00:00:00Z"],"jsons":[null,"x"]})") ==
-        R"(texts: "a" texts: "" int32s: 1 int32s: 2 colors: COLOR_BLUE colors: COLOR_RED inners { } )"
-        R"(inners { number: 1 } times { } jsons { text: "null" } jsons { text: "\"x\"" })");
+      R"(texts: "a" texts: "" int32s: 1 int32s: 2 colors: COLOR_BLUE colors: COLOR_RED inners { } )"
+      R"(inners { number: 1 } times { } jsons { text: "null" } jsons { text: "\"x\"" })");
   CHECK(Read(R"({"counts":{"a":1},"inner_by_number":{"-3":{}},"json_by_flag":{"true":null},
                  "choice_inner":{"number":2}})") ==
         R"(counts { key: "a" value: 1 } inner_by_number { key: -3 value { } } )"
@@ -56,10 +58,12 @@ TEST_CASE("every kind of field is read") {
 
 TEST_CASE("what the writer writes is read back as the same message") {
   Kinds kinds;
-  REQUIRE(ReadJson(R"({"text":"t","double":0.1,"float":0.1,"data":"/+8=","time":"2026-01-01T00:00:00Z",
+  REQUIRE(
+      ReadJson(R"({"text":"t","double":0.1,"float":0.1,"data":"/+8=","time":"2026-01-01T00:00:00Z",
                        "duration":"0.001s","json":[1,{"a":null}],"counts":{"b":2,"a":1},
                        "inners":[{"inner":{"number":1}}],"choice_int64":5,"renamed":"r"})",
-                   kinds).ok());
+               kinds)
+          .ok());
   std::string json;
   JsonWriter(*Kinds::descriptor()).Append(json, kinds);
   Kinds again;
@@ -95,7 +99,9 @@ TEST_CASE("a JSON field keeps its text digit for digit") {
   AppendEventRequest request;
   const auto* event = AppendEventRequest::descriptor()->FindFieldByName("event");
   REQUIRE(ReadJsonField(R"( {"payload": { "n":123456789012345678901234567890.10, "a":1,"a":2,
-"s":"\u0000\ud800" } , "source":{"meta":"text"}} )", request, *event).ok());
+"s":"\u0000\ud800" } , "source":{"meta":"text"}} )",
+                        request, *event)
+              .ok());
   CHECK(request.event().payload().text() ==
         "{ \"n\":123456789012345678901234567890.10, \"a\":1,\"a\":2,\n\"s\":\"\\u0000\\ud800\" }");
   CHECK(request.event().source().meta().text() == "\"text\"");
@@ -143,8 +149,9 @@ TEST_CASE("two members of one oneof are an error") {
 }
 
 TEST_CASE("text that is no JSON is an error about the body") {
-  for (const char* json : {"", " ", "{", "{\"a\"}", "{\"text\":\"a\"}x", "{'text':'a'}", "{\"text\":\xff}",
-                           "{\"text\":\"\xff\"}", "{\"text\":NaN}", "{\"text\":\"\x01\"}"}) {
+  for (const char* json :
+       {"", " ", "{", "{\"a\"}", "{\"text\":\"a\"}x", "{'text':'a'}", "{\"text\":\xff}",
+        "{\"text\":\"\xff\"}", "{\"text\":NaN}", "{\"text\":\"\x01\"}"}) {
     CAPTURE(json);
     CHECK(Fault(json) == "body");
   }
@@ -171,7 +178,8 @@ TEST_CASE("nesting is bounded") {
   Inner inner;
   CHECK(ReadJson(Nested(99), inner).ok());
   const absl::Status status = ReadJson(Nested(100), inner);
-  CHECK(std::string(MessageOf(status)).find("nested deeper than 100 messages") != std::string::npos);
+  CHECK(std::string(MessageOf(status)).find("nested deeper than 100 messages") !=
+        std::string::npos);
   const std::string brackets = "{\"json\":" + std::string(999, '[') + std::string(999, ']') + "}";
   CHECK(Fault(brackets) == "");
   CHECK(Fault("{\"json\":" + std::string(1'000'000, '[') + "}") == "body");

@@ -30,8 +30,9 @@ ListEventsResponse MakePage() {
     event.add_correlation_ids("018d2f3a-0000-7000-8000-000000000001");
     event.mutable_agent_context()->set_type("letta-python-dev");
     event.mutable_agent_context()->set_instance_id("letta-python-dev-001");
-    event.mutable_payload()->set_text(StrCat("{\"workflow_id\":\"018d2f3a-0000-7000-8000-000000000002\",",
-                                             "\"task\":\"", std::string(180, 't'), "\",\"n\":", i, "}"));
+    event.mutable_payload()->set_text(
+        StrCat("{\"workflow_id\":\"018d2f3a-0000-7000-8000-000000000002\",", "\"task\":\"",
+               std::string(180, 't'), "\",\"n\":", i, "}"));
     event.set_position(i + 1);
     event.mutable_recorded_at()->set_seconds(1767225601 + i);
     event.mutable_recorded_at()->set_nanos(654321000);
@@ -65,6 +66,7 @@ int main() {
     json.clear();
     writer.Append(json, page);
   });
-  std::printf("%d events: %zu bytes of protobuf parsed in %.3f ms, %zu bytes of JSON written in %.3f ms\n",
-              page.events_size(), wire.size(), parse, json.size(), write);
+  std::printf(
+      "%d events: %zu bytes of protobuf parsed in %.3f ms, %zu bytes of JSON written in %.3f ms\n",
+      page.events_size(), wire.size(), parse, json.size(), write);
 }

@@ -31,13 +31,14 @@ Message Parse(const std::string& text) {
 }
 
 TEST_CASE("every field is written, also when nothing is set") {
-  CHECK(Write(Kinds()) ==
-        R"({"flag":false,"int32":0,"int64":0,"uint32":0,"uint64":0,"float":0,"double":0,"text":"",)"
-        R"("data":"","color":"COLOR_UNSPECIFIED","inner":null,"time":null,"duration":null,)"
-        R"("wrapped_text":null,"wrapped_int64":null,"json":null,"maybe_text":null,)"
-        R"("maybe_int64":null,"texts":[],"int32s":[],"colors":[],"inners":[],"times":[],"jsons":[],)"
-        R"("counts":{},"inner_by_number":{},"json_by_flag":{},"choice_text":null,)"
-        R"("choice_int64":null,"choice_inner":null,"renamed":""})");
+  CHECK(
+      Write(Kinds()) ==
+      R"({"flag":false,"int32":0,"int64":0,"uint32":0,"uint64":0,"float":0,"double":0,"text":"",)"
+      R"("data":"","color":"COLOR_UNSPECIFIED","inner":null,"time":null,"duration":null,)"
+      R"("wrapped_text":null,"wrapped_int64":null,"json":null,"maybe_text":null,)"
+      R"("maybe_int64":null,"texts":[],"int32s":[],"colors":[],"inners":[],"times":[],"jsons":[],)"
+      R"("counts":{},"inner_by_number":{},"json_by_flag":{},"choice_text":null,)"
+      R"("choice_int64":null,"choice_inner":null,"renamed":""})");
   CHECK(Write(test::Nothing()) == "{}");
 }
 
@@ -52,19 +53,20 @@ TEST_CASE("every kind of field has its form") {
       jsons {} counts { key: "b" value: 2 } counts { key: "a" value: 1 }
       inner_by_number { key: 3 value { text: "x" } } json_by_flag { key: true value { text: "[]" } }
       choice_int64: 0 renamed: "r")");
-  CHECK(Write(kinds) ==
-        R"({"flag":true,"int32":-2147483648,"int64":-9223372036854775808,"uint32":4294967295,)"
-        R"("uint64":18446744073709551615,"float":0.1,"double":1e+300,"text":"a\"\n)"
-        "\xC3\xA9"
-        R"(","data":"AP8=","color":"COLOR_RED",)"
-        R"("inner":{"text":"i","number":0,"inner":null,"inners":[]},"time":"1970-01-01T00:00:01.500Z",)"
-        R"("duration":"1.500s","wrapped_text":"","wrapped_int64":7,"json":{"a":1.00},"maybe_text":"",)"
-        R"("maybe_int64":0,"texts":["a",""],"int32s":[1,2],"colors":["COLOR_BLUE",9],)"
-        R"("inners":[{"text":"","number":1,"inner":null,"inners":[]}],)"
-        R"("times":["1970-01-01T00:00:00Z"],"jsons":[null,null],"counts":{"a":1,"b":2},)"
-        R"("inner_by_number":{"3":{"text":"x","number":0,"inner":null,"inners":[]}},)"
-        R"("json_by_flag":{"true":[]},"choice_text":null,"choice_int64":0,"choice_inner":null,)"
-        R"("renamed":"r"})");
+  CHECK(
+      Write(kinds) ==
+      R"({"flag":true,"int32":-2147483648,"int64":-9223372036854775808,"uint32":4294967295,)"
+      R"("uint64":18446744073709551615,"float":0.1,"double":1e+300,"text":"a\"\n)"
+      "\xC3\xA9"
+      R"(","data":"AP8=","color":"COLOR_RED",)"
+      R"("inner":{"text":"i","number":0,"inner":null,"inners":[]},"time":"1970-01-01T00:00:01.500Z",)"
+      R"("duration":"1.500s","wrapped_text":"","wrapped_int64":7,"json":{"a":1.00},"maybe_text":"",)"
+      R"("maybe_int64":0,"texts":["a",""],"int32s":[1,2],"colors":["COLOR_BLUE",9],)"
+      R"("inners":[{"text":"","number":1,"inner":null,"inners":[]}],)"
+      R"("times":["1970-01-01T00:00:00Z"],"jsons":[null,null],"counts":{"a":1,"b":2},)"
+      R"("inner_by_number":{"3":{"text":"x","number":0,"inner":null,"inners":[]}},)"
+      R"("json_by_flag":{"true":[]},"choice_text":null,"choice_int64":0,"choice_inner":null,)"
+      R"("renamed":"r"})");
 }
 
 TEST_CASE("an event is written as the architecture shows it") {

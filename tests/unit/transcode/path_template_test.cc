@@ -55,8 +55,10 @@ TEST_CASE("a value that can't be decoded is an error with the variable's field")
 }
 
 TEST_CASE("a variable may take several segments") {
-  CHECK(Match("/v1/{name=shelves/*/books/*}", "/v1/shelves/1/books/2") == Values{"shelves/1/books/2"});
-  CHECK(Match("/v1/{name=shelves/*}/books/{id}", "/v1/shelves/1/books/2") == Values{"shelves/1", "2"});
+  CHECK(Match("/v1/{name=shelves/*/books/*}", "/v1/shelves/1/books/2") ==
+        Values{"shelves/1/books/2"});
+  CHECK(Match("/v1/{name=shelves/*}/books/{id}", "/v1/shelves/1/books/2") ==
+        Values{"shelves/1", "2"});
   CHECK(Match("/v1/{name=shelves/*}", "/v1/racks/1") == std::nullopt);
 }
 
@@ -86,9 +88,10 @@ TEST_CASE("a verb is part of the last segment") {
 }
 
 TEST_CASE("malformed templates are refused") {
-  for (const char* text : {"", "a", "/", "//a", "/a/", "/{", "/{}", "/{a", "/{a=}", "/{a=b", "/{=b}",
-                           "/{a={b}}", "/a:", "/a:b:c", "/***", "/**/a", "/{a=**}/b", "/{a}{b}",
-                           "/a{b}", "/{a}b", "/{a}/{a}", "/{a b}", "/a:b/c"}) {
+  for (const char* text :
+       {"",          "a",       "/",     "//a",      "/a/",      "/{",     "/{}",   "/{a",
+        "/{a=}",     "/{a=b",   "/{=b}", "/{a={b}}", "/a:",      "/a:b:c", "/***",  "/**/a",
+        "/{a=**}/b", "/{a}{b}", "/a{b}", "/{a}b",    "/{a}/{a}", "/{a b}", "/a:b/c"}) {
     CAPTURE(text);
     CHECK_FALSE(PathTemplate::Parse(text).ok());
   }

@@ -27,7 +27,8 @@ TEST_CASE("a problem without a field leaves it out") {
 }
 
 TEST_CASE("an internal error tells its request's id and nothing else") {
-  for (const StatusCode code : {StatusCode::kInternal, StatusCode::kUnknown, StatusCode::kDataLoss}) {
+  for (const StatusCode code :
+       {StatusCode::kInternal, StatusCode::kUnknown, StatusCode::kDataLoss}) {
     const Problem problem = ToProblem(
         MakeError(code, "BROKEN", "password=hunter2 at db:5432", "secret_field"), "/x", "id-1");
     const std::string json = ToJson(problem);
@@ -40,14 +41,22 @@ TEST_CASE("an internal error tells its request's id and nothing else") {
 
 TEST_CASE("canonical codes have their HTTP statuses") {
   for (const auto& [code, status] : {
-           std::pair{StatusCode::kInvalidArgument, 400}, {StatusCode::kFailedPrecondition, 400},
-           {StatusCode::kOutOfRange, 400},       {StatusCode::kUnauthenticated, 401},
-           {StatusCode::kPermissionDenied, 403}, {StatusCode::kNotFound, 404},
-           {StatusCode::kAlreadyExists, 409},    {StatusCode::kAborted, 409},
-           {StatusCode::kResourceExhausted, 429}, {StatusCode::kCancelled, 499},
-           {StatusCode::kInternal, 500},         {StatusCode::kUnknown, 500},
-           {StatusCode::kDataLoss, 500},         {StatusCode::kUnimplemented, 501},
-           {StatusCode::kUnavailable, 503},      {StatusCode::kDeadlineExceeded, 504},
+           std::pair{StatusCode::kInvalidArgument, 400},
+           {StatusCode::kFailedPrecondition, 400},
+           {StatusCode::kOutOfRange, 400},
+           {StatusCode::kUnauthenticated, 401},
+           {StatusCode::kPermissionDenied, 403},
+           {StatusCode::kNotFound, 404},
+           {StatusCode::kAlreadyExists, 409},
+           {StatusCode::kAborted, 409},
+           {StatusCode::kResourceExhausted, 429},
+           {StatusCode::kCancelled, 499},
+           {StatusCode::kInternal, 500},
+           {StatusCode::kUnknown, 500},
+           {StatusCode::kDataLoss, 500},
+           {StatusCode::kUnimplemented, 501},
+           {StatusCode::kUnavailable, 503},
+           {StatusCode::kDeadlineExceeded, 504},
            {static_cast<StatusCode>(77), 500},
        }) {
     CHECK(HttpStatusOf(absl::Status(code, "x")) == status);

@@ -20,7 +20,8 @@ const RouteTable& Table() {
 }
 
 template <typename Message = test::Kinds>
-absl::StatusOr<Message> ReadAs(std::string_view verb, std::string_view target, std::string_view body) {
+absl::StatusOr<Message> ReadAs(std::string_view verb, std::string_view target,
+                               std::string_view body) {
   const std::size_t question = std::min(target.find('?'), target.size());
   const auto match = Table().Find(verb, target.substr(0, question));
   REQUIRE(match.ok());
@@ -44,11 +45,12 @@ std::string Read(std::string_view verb, std::string_view target, std::string_vie
 }
 
 TEST_CASE("query parameters of every kind are read") {
-  CHECK(Read("GET",
-             "/kinds?flag=true&int32=-5&int64=9007199254740993&uint64=18446744073709551615"
-             "&float=1.5&double=-Infinity&text=a%20b+c&data=AP8%3D&color=COLOR_BLUE&maybe_int64=0") ==
-        R"(flag: true int32: -5 int64: 9007199254740993 uint64: 18446744073709551615 float: 1.5 )"
-        R"(double: -inf text: "a b c" data: "\000\377" color: COLOR_BLUE maybe_int64: 0)");
+  CHECK(
+      Read("GET",
+           "/kinds?flag=true&int32=-5&int64=9007199254740993&uint64=18446744073709551615"
+           "&float=1.5&double=-Infinity&text=a%20b+c&data=AP8%3D&color=COLOR_BLUE&maybe_int64=0") ==
+      R"(flag: true int32: -5 int64: 9007199254740993 uint64: 18446744073709551615 float: 1.5 )"
+      R"(double: -inf text: "a b c" data: "\000\377" color: COLOR_BLUE maybe_int64: 0)");
   CHECK(Read("GET", "/kinds?color=1&duration=1.5s&wrapped_text=&wrapped_int64=7&choice_int64=3") ==
         "color: COLOR_RED duration { seconds: 1 nanos: 500000000 } wrapped_text { } "
         "wrapped_int64 { value: 7 } choice_int64: 3");
@@ -72,12 +74,21 @@ TEST_CASE("times may have an offset whose plus was not escaped") {
 }
 
 TEST_CASE("malformed parameters are errors with the field's name") {
-  for (const char* query :
-       {"flag=1", "flag=", "flag=TRUE", "int32=", "int32=a", "int32=1.0", "int32=2147483648", "int32=+1",
-        "int32=%201", "uint32=-1", "double=", "double=inf", "double=nan", "double=0x10", "double=1e999",
-        "float=1e39", "text=%ff", "text=%c3%28", "texts=%ed%a0%80", "data=?", "color=", "color=red",
-        "color=1.5", "time=", "time=yesterday", "time=2026-13-01T00:00:00Z", "duration=5",
-        "wrapped_int64=", "inner.number=x"}) {
+  for (const char* query : {"flag=1",           "flag=",
+                            "flag=TRUE",        "int32=",
+                            "int32=a",          "int32=1.0",
+                            "int32=2147483648", "int32=+1",
+                            "int32=%201",       "uint32=-1",
+                            "double=",          "double=inf",
+                            "double=nan",       "double=0x10",
+                            "double=1e999",     "float=1e39",
+                            "text=%ff",         "text=%c3%28",
+                            "texts=%ed%a0%80",  "data=?",
+                            "color=",           "color=red",
+                            "color=1.5",        "time=",
+                            "time=yesterday",   "time=2026-13-01T00:00:00Z",
+                            "duration=5",       "wrapped_int64=",
+                            "inner.number=x"}) {
     CAPTURE(query);
     const std::string_view text = query;
     const auto message = ReadAs("GET", StrCat("/kinds?", text), "");
@@ -87,9 +98,10 @@ TEST_CASE("malformed parameters are errors with the field's name") {
 }
 
 TEST_CASE("unknown parameters are errors") {
-  for (const char* name : {"nothing", "maybeText", "inner", "inner.", ".inner", "inner.nothing", "inners",
-                           "inners.text", "text.length", "time.seconds", "wrapped_text.value", "json",
-                           "json.text", "counts", "counts.a", "Text", "", "inner..text"}) {
+  for (const char* name :
+       {"nothing", "maybeText", "inner", "inner.", ".inner", "inner.nothing", "inners",
+        "inners.text", "text.length", "time.seconds", "wrapped_text.value", "json", "json.text",
+        "counts", "counts.a", "Text", "", "inner..text"}) {
     CAPTURE(name);
     CHECK(FieldOf(ReadAs("GET", StrCat("/kinds?", name, "=1"), "").status()) == name);
   }
@@ -108,7 +120,8 @@ TEST_CASE("what the path gives can't be given in the query") {
   CHECK(Read("GET", "/kinds/x/numbers/5?text=t") == R"(int32: 5 text: "t" inner { text: "x" })");
   CHECK(Read("GET", "/kinds/a?text=a") == "text: given by the path already");
   CHECK(Read("GET", "/kinds/x/numbers/5?inner.text=x") == "inner.text: given by the path already");
-  CHECK(Read("GET", "/kinds/x/numbers/5?inner.number=1") == R"(int32: 5 inner { text: "x" number: 1 })");
+  CHECK(Read("GET", "/kinds/x/numbers/5?inner.number=1") ==
+        R"(int32: 5 inner { text: "x" number: 1 })");
 }
 
 TEST_CASE("malformed path variables are errors with the field's name") {
@@ -139,7 +152,8 @@ TEST_CASE("a body may repeat what the path says, but not contradict it") {
   CHECK(Read("PUT", "/kinds/a", R"({"text":"a","int32":1})") == R"(int32: 1 text: "a")");
   CHECK(Read("PUT", "/kinds/a", R"({"text":"b"})") == "text: the body and the path differ");
   CHECK(Read("PATCH", "/inners/x", R"({"text":"x"})") == R"(inner { text: "x" })");
-  CHECK(Read("PATCH", "/inners/x", R"({"text":"y"})") == "inner.text: the body and the path differ");
+  CHECK(Read("PATCH", "/inners/x", R"({"text":"y"})") ==
+        "inner.text: the body and the path differ");
 }
 
 TEST_CASE("a body where none is taken is an error") {

@@ -16,13 +16,16 @@ namespace pb = google::protobuf;
 // Services made up on the spot.
 class Services {
  public:
-  // `methods`: the method_descriptor_protos of a service that takes and returns Kinds, in text format.
+  // `methods`: the method_descriptor_protos of a service that takes and returns Kinds, in text
+  // format.
   explicit Services(const std::string& methods) {
     pb::FileDescriptorProto file;
     REQUIRE(pb::TextFormat::ParseFromString(
         R"(name: "test.proto" package: "test" syntax: "proto3"
            dependency: ["kinds.proto", "google/api/annotations.proto"]
-           service { name: "S" )" + methods + " }", &file));
+           service { name: "S" )" +
+            methods + " }",
+        &file));
     for (auto& method : *file.mutable_service(0)->mutable_method()) {
       method.set_input_type(".god33.transcode.test.Kinds");
       method.set_output_type(".god33.transcode.test.Kinds");
@@ -81,11 +84,10 @@ TEST_CASE("a match has the decoded variables and the annotation's body and answe
 }
 
 TEST_CASE("the most specific route answers, whatever the order of declaration") {
-  const Services services(Method("Rest", R"(get: "/a/{text=**}")") +
-                          Method("One", R"(get: "/a/{text}")") +
-                          Method("Literal", R"(get: "/a/b")") +
-                          Method("Verb", R"(get: "/a/{text}:run")") +
-                          Method("Post", R"(post: "/a/b")"));
+  const Services services(
+      Method("Rest", R"(get: "/a/{text=**}")") + Method("One", R"(get: "/a/{text}")") +
+      Method("Literal", R"(get: "/a/b")") + Method("Verb", R"(get: "/a/{text}:run")") +
+      Method("Post", R"(post: "/a/b")"));
   const auto table = services.Compile();
   REQUIRE(table.ok());
   CHECK(Find(*table, "GET", "/a/b") == "Literal");
@@ -105,15 +107,20 @@ TEST_CASE("a less specific route answers a verb that the more specific one has n
 
 TEST_CASE("all patterns and additional bindings are routes") {
   const Services services(
-      Method("Many", R"(get: "/a" additional_bindings { put: "/b" } additional_bindings { delete: "/c" }
+      Method("Many",
+             R"(get: "/a" additional_bindings { put: "/b" } additional_bindings { delete: "/c" }
                         additional_bindings { patch: "/d" }
                         additional_bindings { custom { kind: "SEARCH" path: "/e" } }
                         additional_bindings { custom { kind: "*" path: "/f" } })") +
       Method("Get", R"(get: "/f")"));
   const auto table = services.Compile();
   REQUIRE(table.ok());
-  for (const auto& [verb, path] : {std::pair("GET", "/a"), {"PUT", "/b"}, {"DELETE", "/c"},
-                                   {"PATCH", "/d"}, {"SEARCH", "/e"}, {"ANY", "/f"}}) {
+  for (const auto& [verb, path] : {std::pair("GET", "/a"),
+                                   {"PUT", "/b"},
+                                   {"DELETE", "/c"},
+                                   {"PATCH", "/d"},
+                                   {"SEARCH", "/e"},
+                                   {"ANY", "/f"}}) {
     CHECK(Find(*table, verb, path) == "Many");
   }
   CHECK(Find(*table, "GET", "/f") == "Get");
@@ -137,15 +144,15 @@ TEST_CASE("bindings that match the same requests are refused with both names") {
 
 TEST_CASE("annotations that can't work are refused with the method's name") {
   for (const char* rule : {
-           R"(get: "a")",                                          // no path
-           R"(body: "*")",                                         // no pattern
-           R"(custom { path: "/a" })",                             // no verb
-           R"(get: "/{nothing}")",                                 // unknown fields
+           R"(get: "a")",               // no path
+           R"(body: "*")",              // no pattern
+           R"(custom { path: "/a" })",  // no verb
+           R"(get: "/{nothing}")",      // unknown fields
            R"(get: "/{inner.nothing}")",
            R"(get: "/{text.length}")",
            R"(post: "/a" body: "nothing")",
            R"(get: "/a" response_body: "nothing")",
-           R"(get: "/{texts}")",                                   // lists, messages
+           R"(get: "/{texts}")",  // lists, messages
            R"(get: "/{inner}")",
            R"(get: "/{json}")",
            R"(get: "/{time.seconds}")",
