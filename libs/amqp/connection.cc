@@ -168,7 +168,8 @@ absl::Status Connection::CloseStatus(const amqp_method_t& method, const std::str
   if (code == AMQP_NOT_FOUND) {
     return MakeError(absl::StatusCode::kNotFound, "AMQP_NOT_FOUND", message);
   }
-  if (code == AMQP_ACCESS_REFUSED) {
+  // 530 is what a wrong virtual host is answered with.
+  if (code == AMQP_ACCESS_REFUSED || code == AMQP_NOT_ALLOWED) {
     return MakeError(absl::StatusCode::kPermissionDenied, "AMQP_ACCESS_REFUSED", message);
   }
   return absl::UnavailableError(message);

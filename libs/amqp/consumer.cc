@@ -93,7 +93,9 @@ absl::Status Consumer::HandleMethod(const amqp_method_t& method,
 }
 
 absl::StatusOr<Delivery> Consumer::ReadDelivery(const amqp_basic_deliver_t& deliver) {
-  Delivery delivery(ledger_, deliver.delivery_tag);
+  // Reading a body of several frames gives the memory that `deliver` lies in back to the library.
+  const std::uint64_t tag = deliver.delivery_tag;
+  Delivery delivery(ledger_, tag);
   delivery.exchange = ToString(deliver.exchange);
   delivery.routing_key = ToString(deliver.routing_key);
   delivery.redelivered = deliver.redelivered != 0;
@@ -115,7 +117,7 @@ absl::StatusOr<Delivery> Consumer::ReadDelivery(const amqp_basic_deliver_t& deli
   }
   const std::uint64_t size = header->payload.properties.body_size;
   if (absl::Status status = ReadBody(size, delivery.body); !status.ok()) return status;
-  ledger_->Add(deliver.delivery_tag, delivery.body.size());
+  ledger_->Add(tag, delivery.body.size());
   return delivery;
 }
 

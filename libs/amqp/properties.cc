@@ -1,5 +1,6 @@
 #include "amqp/properties.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string_view>
 
@@ -76,6 +77,26 @@ void WriteTable(json::Writer& writer, const amqp_table_t& table, int depth) {
   writer.EndObject();
 }
 
+// Quorum queues add it when they deliver again. It is not the publisher's, and without it the same
+// message looks the same each time.
+bool IsDeliveryCount(const amqp_table_entry_t& entry) {
+  return View(entry.key) == "x-delivery-count";
+}
+
+void WriteHeaders(json::Writer& writer, const amqp_table_t& headers) {
+  const amqp_table_entry_t* const begin = headers.entries;
+  const amqp_table_entry_t* const end = begin + headers.num_entries;
+  if (std::all_of(begin, end, IsDeliveryCount)) return;
+  writer.Key("headers");
+  writer.BeginObject();
+  for (const amqp_table_entry_t* entry = begin; entry != end; ++entry) {
+    if (IsDeliveryCount(*entry)) continue;
+    writer.Key(View(entry->key));
+    WriteField(writer, entry->value, 0);
+  }
+  writer.EndObject();
+}
+
 }  // namespace
 
 std::string PropertiesToJson(const amqp_basic_properties_t& properties) {
@@ -95,10 +116,7 @@ std::string PropertiesToJson(const amqp_basic_properties_t& properties) {
   writer.BeginObject();
   add(AMQP_BASIC_CONTENT_TYPE_FLAG, "content_type", properties.content_type);
   add(AMQP_BASIC_CONTENT_ENCODING_FLAG, "content_encoding", properties.content_encoding);
-  if (has(AMQP_BASIC_HEADERS_FLAG)) {
-    writer.Key("headers");
-    WriteTable(writer, properties.headers, 0);
-  }
+  if (has(AMQP_BASIC_HEADERS_FLAG)) WriteHeaders(writer, properties.headers);
   add_number(AMQP_BASIC_DELIVERY_MODE_FLAG, "delivery_mode", properties.delivery_mode);
   add_number(AMQP_BASIC_PRIORITY_FLAG, "priority", properties.priority);
   add(AMQP_BASIC_CORRELATION_ID_FLAG, "correlation_id", properties.correlation_id);

@@ -1,0 +1,75 @@
+#include <catch2/catch.hpp>
+
+#include "tools/god33/event_view.h"
+#include "tools/god33/workflow_view.h"
+#include "unit/god33/answers.h"
+
+namespace god33::cli {
+namespace {
+
+bool IsSafe(const std::string& text) {
+  return text.find('\x1b') == std::string::npos && text.find("\u202E") == std::string::npos &&
+         text.find('\r') == std::string::npos;
+}
+
+constexpr char kHostile[] = "\x1b[2J\u202E\r\nforged";
+
+TEST_CASE("an event's agent is what --agent compares with") {
+  auto event = MakeEvent(1);
+  event.mutable_payload()->set_text(R"({"from_agent":"bmad","agent_id":"a-7"})");
+  CHECK(EventView().row(event).back() == "a-7");
+  event.mutable_agent_context()->set_instance_id("i-1");
+  CHECK(EventView().row(event).back() == "i-1");
+}
+
+TEST_CASE("an event's details have its payload digit for digit") {
+  const std::string details = EventDetails(MakeEvent(1));
+  CHECK(details.find("\"n\": 123456789012345678901234567890,") != std::string::npos);
+  CHECK(details.find("event_type   agent.task\n") != std::string::npos);
+}
+
+TEST_CASE("a hostile event can't reach the terminal through its details") {
+  auto event = MakeEvent(1);
+  event.set_version(kHostile);
+  event.mutable_source()->set_host(kHostile);
+  event.mutable_agent_context()->set_name(kHostile);
+  event.add_payload_errors(kHostile);
+  event.add_correlation_ids(kHostile);
+  CHECK(IsSafe(EventDetails(event)));
+  CHECK(EventDetails(event).find("\nforged") == std::string::npos);
+}
+
+store::v1::Workflow MakeWorkflow() {
+  store::v1::Workflow workflow;
+  workflow.set_workflow_id("0199a000-0000-7000-8000-000000000001");
+  workflow.set_project_name("hammerspace");
+  workflow.set_current_phase("analysis");
+  workflow.mutable_updated_at()->set_seconds(1769508000);
+  workflow.set_version(3);
+  return workflow;
+}
+
+TEST_CASE("a workflow's row tells its state") {
+  auto workflow = MakeWorkflow();
+  CHECK(WorkflowView().row(workflow) == Row{"0199a000-0000-7000-8000-000000000001", "running",
+                                            "analysis", "-", "2026-01-27T10:00:00Z", "3",
+                                            "hammerspace"});
+  workflow.mutable_completed_at()->set_seconds(1769508000);
+  CHECK(WorkflowView().row(workflow)[1] == "completed");
+  workflow.mutable_frozen()->set_error("can't fold");
+  CHECK(WorkflowView().row(workflow)[1] == "frozen");
+}
+
+TEST_CASE("a hostile workflow can't reach the terminal through its details") {
+  auto workflow = MakeWorkflow();
+  workflow.set_project_name(kHostile);
+  workflow.set_current_agent(kHostile);
+  workflow.add_phase_history()->set_phase(kHostile);
+  workflow.add_agent_handoffs()->set_from(kHostile);
+  workflow.mutable_frozen()->set_error(kHostile);
+  workflow.mutable_metadata()->set_text("{\"k\":\"\u202E\"}");
+  CHECK(IsSafe(WorkflowDetails(workflow)));
+}
+
+}  // namespace
+}  // namespace god33::cli

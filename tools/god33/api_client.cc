@@ -1,0 +1,61 @@
+#include "tools/god33/api_client.h"
+
+#include <grpc/support/time.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/grpcpp.h>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "rpc/status.h"
+#include "tools/god33/report.h"
+
+namespace god33::cli {
+namespace {
+
+constexpr int kConnectTimeoutMs = 5000;
+constexpr char kWhere[] =
+    "is event-store-api running there? GOD33_EVENT_STORE_API_ADDR or --api says where it is; "
+    "`./dev up` starts everything";
+
+}  // namespace
+
+std::string_view LastCause(std::string_view message) {
+  const std::size_t colon = message.rfind(": ");
+  return colon == std::string_view::npos ? message : message.substr(colon + 2);
+}
+
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);
+  // Also how long one try to connect may take.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
+  // The environment's proxies are for the way out.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+void SetTimeout(grpc::ClientContext& context, absl::Duration timeout) {
+  context.set_deadline(gpr_time_from_millis(absl::ToInt64Milliseconds(timeout), GPR_TIMESPAN));
+}
+
+absl::Status ApiClient::ErrorOf(const grpc::Status& status) const {
+  // The project's services always send details; gRPC itself never does.
+  if (!status.error_details().empty()) return rpc::FromGrpc(status);
+  switch (status.error_code()) {
+    case grpc::StatusCode::UNAVAILABLE:
+      return WithHint(MakeError(absl::StatusCode::kUnavailable, "SERVICE_UNAVAILABLE",
+                                StrCat("event-store-api at ", address_,
+                                       " can't be reached: ", LastCause(status.error_message()))),
+                      kWhere);
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      return WithHint(absl::DeadlineExceededError(StrCat("event-store-api at ", address_,
+                                                         " did not answer within ",
+                                                         absl::FormatDuration(timeout_))),
+                      StrCat(kWhere, "; --timeout waits longer"));
+    default:
+      return Prefixed(rpc::FromGrpc(status), StrCat("event-store-api at ", address_, ": "));
+  }
+}
+
+}  // namespace god33::cli

@@ -1,0 +1,152 @@
+#include "tools/god33/event.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "tools/god33/arguments.h"
+#include "tools/god33/event_publish.h"
+#include "tools/god33/event_query.h"
+
+namespace god33::cli {
+namespace {
+
+constexpr char kPublishHelp[] =
+    "The event gets a new time-ordered id, the time in UTC, and as its source this host's agent\n"
+    "god33. The command ends when the broker of RABBITMQ_URL has it in every queue that wants it,\n"
+    "and prints the event's id. A payload that breaks the schema of its type is published with a\n"
+    "warning, since the store keeps it; --validate strict refuses it (exit code 2).\n"
+    "\n"
+    "Examples:\n"
+    "  god33 event publish bmad.workflow.started --json @started.json\n"
+    "  started=$(god33 event publish bmad.workflow.started --json '{\"workflow_id\":\"...\"}')\n"
+    "  jq .handoff task.json |\n"
+    "    god33 event publish bmad.workflow.handoff.requested --json - --correlation-id $started";
+
+constexpr char kListHelp[] =
+    "Examples:\n"
+    "  god33 event list --workflow 6f9619ff-8b86-4011-b42d-00c04fc964ff\n"
+    "  god33 event list --type 'agent.letta.*' --since 2h --order desc --limit 20\n"
+    "  god33 event list --all -o jsonl | jq -c .payload";
+
+constexpr char kGetHelp[] =
+    "Example:\n"
+    "  god33 event get 01997d52-7f30-7a4b-9c55-6a0b6b1f8a11 -o json | jq .payload";
+
+void AddSource(CLI::App& publish, EventDraft& draft) {
+  const auto add = [&publish](const char* flag, std::string& value, const char* help) {
+    publish.add_option(flag, value, help)->check(IsText())->group("Source and agent");
+  };
+  add("--source-host", draft.source_host, "Default: this host's name");
+  add("--source-type", draft.source_type, "manual, agent, scheduled, ... Default: agent");
+  add("--source-app", draft.source_app, "Default: god33");
+  add("--source-meta", draft.source_meta, "A JSON object with anything else");
+  add("--agent-type", draft.agent_type, "Kind of the agent that acts");
+  add("--agent-name", draft.agent_name, "Its name");
+  add("--agent-instance", draft.agent_instance, "Its instance id");
+  add("--checkpoint-id", draft.checkpoint_id, "The checkpoint it works from");
+}
+
+void AddPublish(CLI::App& noun, Command& chosen) {
+  CLI::App& publish = AddCommand(noun, "publish", "Publish an event on Bloodbank", kPublishHelp);
+  const auto options = std::make_shared<PublishOptions>();
+  publish.add_option("TYPE", options->draft.type, "Event type, e.g. bmad.workflow.started")
+      ->required();
+  publish
+      .add_option("--json", options->json,
+                  "The payload, a JSON object: @file, - for standard input, or the text itself")
+      ->required()
+      ->type_name("@FILE|-|JSON");
+  AddRepeated(publish, "--correlation-id", options->draft.parents,
+              "Id of an event that caused this one")
+      ->check(IsUuid())
+      ->type_name("UUID");
+  publish
+      .add_option("--event-id", options->draft.id,
+                  "Default: a new one. With the same id and content, an event counts once")
+      ->check(IsUuid())
+      ->type_name("UUID");
+  publish.add_option("--timestamp", options->draft.time, "RFC 3339. Default: now")
+      ->check(IsText())
+      ->type_name("TIME");
+  publish
+      .add_option("--validate", options->validate, "What a payload that breaks its schema leads to")
+      ->check(CLI::IsMember({"strict", "warn", "off"}))
+      ->capture_default_str();
+  publish.add_option("--exchange", options->exchange, "Bloodbank's topic exchange")
+      ->check(IsText())
+      ->envname("GOD33_EXCHANGE")
+      ->capture_default_str();
+  publish.add_flag("--dry-run", options->dry_run, "Check and print the event; publish nothing");
+  AddSource(publish, options->draft);
+  publish.callback([options, &chosen] {
+    chosen = [options](Session& session) { return PublishEvent(*options, session); };
+  });
+}
+
+void AddGet(CLI::App& noun, Command& chosen) {
+  struct Options {
+    std::string id;
+    std::int64_t min_position = 0;
+  };
+  CLI::App& get = AddCommand(noun, "get", "One event", kGetHelp);
+  const auto options = std::make_shared<Options>();
+  get.add_option("ID", options->id, "The event's id")->required()->check(IsUuid());
+  AddMinPosition(get, options->min_position);
+  get.callback([options, &chosen] {
+    chosen = [options](Session& session) {
+      return GetEvent(options->id, options->min_position, session);
+    };
+  });
+}
+
+void AddList(CLI::App& noun, Command& chosen) {
+  CLI::App& list =
+      AddCommand(noun, "list", "Events that match all filters, by position", kListHelp);
+  const auto options = std::make_shared<EventListOptions>();
+  const auto add_id = [&list](const char* flag, std::string& value, const char* help) {
+    list.add_option(flag, value, help)->check(IsUuid())->type_name("UUID");
+  };
+  add_id("--workflow", options->workflow, "Of this workflow");
+  AddRepeated(list, "--type", options->types, "Of this type; a * is one word, a last * one or more")
+      ->check(IsTypePattern())
+      ->type_name("PATTERN");
+  add_id("--correlation", options->correlation, "Caused directly by this event");
+  add_id("--collaboration", options->collaboration, "Of this collaboration");
+  list.add_option("--agent", options->agent, "Of this agent: instance, id or type")
+      ->check(IsText());
+  add_id("--session", options->session, "Whose payload names this session");
+  list.add_option("--since", options->since,
+                  "At or after, by the producer's clock: RFC 3339, or how long ago: 15m, 2h, 7d")
+      ->check(IsText())
+      ->type_name("TIME");
+  list.add_option("--until", options->until, "Before; as --since")
+      ->check(IsText())
+      ->type_name("TIME");
+  list.add_option("--order", options->order, "asc: the oldest position first; desc: the newest")
+      ->check(CLI::IsMember({"asc", "desc"}))
+      ->capture_default_str();
+  AddPaging(list, options->paging);
+  list.callback([options, &chosen] {
+    chosen = [options](Session& session) { return ListEvents(*options, session); };
+  });
+}
+
+void AddTypes(CLI::App& noun, Command& chosen) {
+  CLI::App& types = AddCommand(noun, "types", "Event types that have a schema or were seen",
+                               "Example:\n"
+                               "  god33 event types -o json | jq -r '.event_types[].name'");
+  types.callback([&chosen] { chosen = ListEventTypes; });
+}
+
+}  // namespace
+
+void AddEventCommands(CLI::App& root, Command& chosen) {
+  CLI::App& noun = AddNoun(root, "event", "Publish events and ask the log for them");
+  AddPublish(noun, chosen);
+  AddGet(noun, chosen);
+  AddList(noun, chosen);
+  AddTypes(noun, chosen);
+}
+
+}  // namespace god33::cli
