@@ -43,4 +43,19 @@ void StrAppend(std::string* out, const Args&... args) {
   absl::StrAppend(out, internal::StrCatArgument(args)...);
 }
 
+// At most `most` bytes of `text`, cut between UTF-8 characters: for quoting what came in messages, which
+// protobuf and PostgreSQL want in valid UTF-8.
+inline std::string_view Clip(std::string_view text, std::size_t most) {
+  if (text.size() <= most) return text;
+  while (most > 0 && (text[most] & 0xC0) == 0x80) --most;
+  return text.substr(0, most);
+}
+
+// How many characters `text` has, which is what varchar(n) counts; UTF-8 continuation bytes are none.
+inline std::size_t CountCharacters(std::string_view text) {
+  std::size_t count = 0;
+  for (const char c : text) count += (c & 0xC0) != 0x80;
+  return count;
+}
+
 }  // namespace god33

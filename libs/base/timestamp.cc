@@ -95,8 +95,7 @@ std::optional<absl::Time> Scan(std::string_view text) {
   const absl::CivilSecond civil(*year, *month, *day, *hour, *minute, *second);
   const absl::Time time = absl::FromCivil(civil, absl::UTCTimeZone()) -
                           absl::Minutes(offset_minutes) + absl::Microseconds(micros);
-  const auto utc_year = absl::ToCivilYear(time, absl::UTCTimeZone()).year();
-  if (utc_year < 1 || utc_year > 9999) return std::nullopt;
+  if (!InTimestampRange(time)) return std::nullopt;
   return time;
 }
 
@@ -106,7 +105,13 @@ absl::StatusOr<absl::Time> ParseTimestamp(std::string_view text) {
   if (const auto time = Scan(text)) return *time;
   return InvalidArgument(
       StrCat("expected an RFC 3339 time such as 2026-01-27T10:00:00.123456Z, got \"",
-             text.substr(0, 40), text.size() > 40 ? "...\"" : "\""));
+             Clip(text, 40), text.size() > 40 ? "...\"" : "\""));
+}
+
+bool InTimestampRange(absl::Time time) {
+  constexpr std::int64_t kFirstSecond = -62135596800;  // 0001-01-01T00:00:00Z
+  constexpr std::int64_t kEnd = 253402300800;          // 10000-01-01T00:00:00Z
+  return time >= absl::FromUnixSeconds(kFirstSecond) && time < absl::FromUnixSeconds(kEnd);
 }
 
 std::string FormatTimestamp(absl::Time time) {

@@ -18,4 +18,7 @@ absl::StatusOr<absl::Time> ParseTimestamp(std::string_view text);
 // below a microsecond are dropped.
 std::string FormatTimestamp(absl::Time time);
 
+// Whether `time` lies in the years 0001 to 9999: outside them no timestamp can be written.
+bool InTimestampRange(absl::Time time);
+
 }  // namespace god33

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "base/timestamp.h"
 #include "event/event_type.h"
 
 namespace god33::event {
@@ -15,7 +16,10 @@ absl::Status CheckEnvelope(const Envelope& envelope) {
   if (absl::Status status = CheckEventType(envelope.type); !status.ok()) {
     return InvalidEnvelope("event_type", MessageOf(status));
   }
-  if (envelope.version.size() > kMaxVersionLength ||
+  if (!InTimestampRange(envelope.time)) {
+    return InvalidEnvelope("timestamp", "expected a time in the years 0001 to 9999");
+  }
+  if (CountCharacters(envelope.version) > kMaxVersionLength ||
       envelope.version.find('\0') != std::string::npos) {
     return InvalidEnvelope("version",
                            StrCat("expected at most ", kMaxVersionLength, " characters"));

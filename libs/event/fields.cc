@@ -4,13 +4,22 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "base/strings.h"
+#include "json/text.h"
 #include "json/write.h"
 
 namespace god33::event {
+namespace {
+
+// Keys that differ in half a UTF-16 pair are different ones.
+std::string KeyOf(std::string_view quoted) {
+  return json::Unescape(quoted, json::LoneSurrogate::kKeep);
+}
+
+}  // namespace
 
 Fields::Fields(const json::Value& object) {
   for (const json::Member member : object.members()) {
-    const auto [position, inserted] = index_.try_emplace(member.key(), entries_.size());
+    const auto [position, inserted] = index_.try_emplace(KeyOf(member.raw_key), entries_.size());
     if (inserted) {
       entries_.push_back({member});
     } else {
@@ -53,26 +62,38 @@ std::vector<json::Member> Fields::Rest() const {
   return rest;
 }
 
+void Fields::TakeRest() {
+  for (Entry& entry : entries_) entry.taken = true;
+}
+
 void AddToMeta(std::string& meta, const std::vector<NewMember>& members) {
   if (members.empty()) return;
   std::string merged;
   json::Writer writer(merged);
   writer.BeginObject();
   absl::flat_hash_set<std::string> keys;
-  const auto add = [&](std::string key, std::string_view json) {
-    while (!keys.insert(key).second) key.push_back('_');
-    writer.Key(key);
-    writer.Raw(json);
-  };
   if (!meta.empty()) {
     const json::Value old = json::Value::Checked(meta);
     if (old.is_object()) {
-      for (const json::Member member : old.members()) add(member.key(), member.value.text());
+      for (const json::Member member : old.members()) {
+        keys.insert(KeyOf(member.raw_key));
+        writer.RawKey(member.raw_key);
+        writer.Raw(member.value.text());
+      }
     } else {
-      add("meta", old.text());
+      keys.insert("meta");
+      writer.Key("meta");
+      writer.Raw(old.text());
     }
   }
-  for (const NewMember& member : members) add(member.key, member.json);
+  for (const NewMember& member : members) {
+    std::string quoted = member.key;
+    for (std::string key = KeyOf(quoted); !keys.insert(key).second; key.push_back('_')) {
+      quoted.insert(quoted.size() - 1, 1, '_');
+    }
+    writer.RawKey(quoted);
+    writer.Raw(member.json);
+  }
   writer.EndObject();
   meta = std::move(merged);
 }

@@ -30,6 +30,9 @@ class Fields {
   // Members that nobody took, in their order.
   std::vector<json::Member> Rest() const;
 
+  // Takes them all.
+  void TakeRest();
+
  private:
   struct Entry {
     json::Member member;
@@ -41,7 +44,7 @@ class Fields {
   absl::flat_hash_map<std::string, std::size_t> index_;  // by unescaped key
 };
 
-// A member to be: the key without escapes, the value as JSON text.
+// A member to be: the key, with its quotes, and the value as JSON text.
 struct NewMember {
   std::string key;
   std::string json;

@@ -16,7 +16,7 @@ std::string TakeMeta(Fields& fields) {
 void KeepRest(const Fields& fields, std::string& meta) {
   std::vector<NewMember> rest;
   for (const json::Member& member : fields.Rest()) {
-    rest.push_back({member.key(), std::string(member.value.text())});
+    rest.push_back({std::string(member.raw_key), std::string(member.value.text())});
   }
   AddToMeta(meta, rest);
 }

@@ -3,14 +3,18 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 #include "base/strings.h"
+#include "json/skip.h"
 #include "json/text.h"
 
 namespace god33::json {
 namespace {
+
+using internal::SkipBlanks;
+using internal::SkipScalar;
+using internal::SkipString;
 
 // Characters framed by their length, so that no content can imitate structure.
 void AppendFramed(std::string& out, char tag, std::string_view content) {
@@ -36,6 +40,10 @@ void AppendNumber(std::string& out, std::string_view text) {
     text = text.substr(0, e);
     if (exponent_text[0] == '+') exponent_text.remove_prefix(1);
   }
+  if (text.find_first_not_of("0.") == std::string_view::npos) {
+    AppendFramed(out, 'n', "0");  // all zeros are one, whatever their sign and exponent
+    return;
+  }
   std::int64_t exponent = 0;
   if (!exponent_text.empty()) {
     const char* end = exponent_text.data() + exponent_text.size();
@@ -52,56 +60,143 @@ void AppendNumber(std::string& out, std::string_view text) {
     exponent -= static_cast<std::int64_t>(digits.size() - point - 1);
     digits.erase(point, 1);
   }
-  digits.erase(0, std::min(digits.find_first_not_of('0'), digits.size()));
-  if (digits.empty()) {
-    AppendFramed(out, 'n', "0");  // all zeros are one, whatever their sign and exponent
-    return;
-  }
+  digits.erase(0, digits.find_first_not_of('0'));
   const std::size_t last = digits.find_last_not_of('0');
   exponent += static_cast<std::int64_t>(digits.size() - last - 1);
   digits.erase(last + 1);
   AppendFramed(out, 'n', StrCat(negative ? "-" : "", digits, "e", exponent));
 }
 
-void AppendObject(std::string& out, const Value& object, Nulls nulls) {
-  std::vector<std::pair<std::string, Value>> members;
-  for (const Member member : object.members()) {
-    if (nulls == Nulls::kDrop && member.value.is_null()) continue;
-    members.emplace_back(Unescape(member.raw_key, LoneSurrogate::kKeep), member.value);
-  }
-  std::stable_sort(members.begin(), members.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
-  StrAppend(&out, "{", members.size(), ":");
-  for (const auto& [key, value] : members) {
-    AppendFramed(out, 's', key);
-    AppendCanonical(out, value, nulls);
-  }
-}
+// Where the containers of one text end, in the order in which they begin. Found in one go, since
+// looking for each end anew would read a deeply nested text once for each level.
+class Containers {
+ public:
+  struct Entry {
+    const char* end;        // behind the closing bracket
+    std::size_t following;  // the first container that begins behind it
+  };
 
-void AppendArray(std::string& out, const Value& array, Nulls nulls) {
-  out.push_back('[');
-  for (const Value element : array.elements()) AppendCanonical(out, element, nulls);
-  out.push_back(']');
-}
+  explicit Containers(std::string_view text) {
+    std::vector<std::size_t> open;
+    open.reserve(16);
+    entries_.reserve(16);
+    const char* end = text.data() + text.size();
+    for (const char* at = text.data(); at != end;) {
+      if (*at == '"') {
+        at = SkipString(at);
+        continue;
+      }
+      if (*at == '{' || *at == '[') {
+        open.push_back(entries_.size());
+        entries_.emplace_back();
+      } else if (*at == '}' || *at == ']') {
+        entries_[open.back()] = {at + 1, entries_.size()};
+        open.pop_back();
+      }
+      ++at;
+    }
+  }
+
+  const Entry& operator[](std::size_t i) const { return entries_[i]; }
+
+ private:
+  std::vector<Entry> entries_;
+};
+
+// Walks over one text and appends its canonical form.
+class Canonizer {
+ public:
+  Canonizer(std::string& out, std::string_view text, Nulls nulls)
+      : out_(out), end_(text.data() + text.size()), nulls_(nulls), containers_(text) {}
+
+  // `container` is the value's own number if it is one.
+  void Append(std::string_view value, std::size_t container) {
+    switch (value[0]) {
+      case '{':
+        return AppendObject(value.data(), container);
+      case '[':
+        return AppendArray(value.data(), container);
+      case '"':
+        return AppendCharacters(out_, value);
+      case 't':
+      case 'f':
+        out_.push_back(value[0]);
+        return;
+      case 'n':
+        out_.push_back('z');
+        return;
+      default:
+        return AppendNumber(out_, value);
+    }
+  }
+
+ private:
+  struct Member {
+    std::string key;
+    std::string_view value;
+    std::size_t container;
+  };
+
+  // The value at `at`, which moves behind it, as does `container`.
+  std::string_view Take(const char*& at, std::size_t& container) const {
+    const char* begin = at;
+    if (*at == '{' || *at == '[') {
+      at = containers_[container].end;
+      container = containers_[container].following;
+    } else {
+      at = *at == '"' ? SkipString(at) : SkipScalar(at, end_);
+    }
+    return {begin, static_cast<std::size_t>(at - begin)};
+  }
+
+  // Behind the comma, if there is one.
+  static const char* SkipComma(const char* at) {
+    at = SkipBlanks(at);
+    return *at == ',' ? SkipBlanks(at + 1) : at;
+  }
+
+  void AppendObject(const char* at, std::size_t container) {
+    std::vector<Member> members;
+    ++container;
+    for (at = SkipBlanks(at + 1); *at != '}'; at = SkipComma(at)) {
+      const char* key_end = SkipString(at);
+      const std::string_view key(at, static_cast<std::size_t>(key_end - at));
+      at = SkipBlanks(SkipBlanks(key_end) + 1);
+      const std::size_t own = container;
+      const std::string_view value = Take(at, container);
+      if (nulls_ == Nulls::kDrop && value[0] == 'n') continue;
+      members.push_back({Unescape(key, LoneSurrogate::kKeep), value, own});
+    }
+    std::stable_sort(members.begin(), members.end(),
+                     [](const Member& a, const Member& b) { return a.key < b.key; });
+    StrAppend(&out_, "{", members.size(), ":");
+    for (const Member& member : members) {
+      AppendFramed(out_, 's', member.key);
+      Append(member.value, member.container);
+    }
+  }
+
+  void AppendArray(const char* at, std::size_t container) {
+    out_.push_back('[');
+    ++container;
+    for (at = SkipBlanks(at + 1); *at != ']'; at = SkipComma(at)) {
+      const std::size_t own = container;
+      const std::string_view element = Take(at, container);
+      Append(element, own);
+    }
+    out_.push_back(']');
+  }
+
+  std::string& out_;
+  const char* const end_;
+  const Nulls nulls_;
+  const Containers containers_;
+};
 
 }  // namespace
 
 void AppendCanonical(std::string& out, const Value& value, Nulls nulls) {
-  switch (value.kind()) {
-    case Kind::kObject:
-      return AppendObject(out, value, nulls);
-    case Kind::kArray:
-      return AppendArray(out, value, nulls);
-    case Kind::kString:
-      return AppendCharacters(out, value.text());
-    case Kind::kNumber:
-      return AppendNumber(out, value.text());
-    case Kind::kBool:
-      out.push_back(value.ToBool() ? 't' : 'f');
-      return;
-    case Kind::kNull:
-      out.push_back('z');
-  }
+  Canonizer(out, value.text(), nulls).Append(value.text(), 0);
 }
 
 }  // namespace god33::json

@@ -2,11 +2,13 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <bitset>
-#include <cstddef>
+#include <string>
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "json/text.h"
 #include "json/value.h"
 
 namespace god33::json {
@@ -23,7 +25,8 @@ bool IsHex(char c) {
 // Walks over one text with a stack of one bit per open bracket.
 class Checker {
  public:
-  explicit Checker(std::string_view text) : text_(text) {}
+  Checker(std::string_view text, std::size_t most_depth)
+      : text_(text), most_depth_(std::min(most_depth, kUtmostDepth)) {}
 
   // True if the text is one value. Otherwise `expected()` at `position()` was not met.
   bool Run() {
@@ -87,7 +90,7 @@ class Checker {
   }
 
   bool Push(bool object) {
-    if (depth_ == kMaxDepth) return Expect("at most 1000 levels of nesting");
+    if (depth_ == most_depth_) return Expect(StrCat("at most ", most_depth_, " levels of nesting"));
     is_object_[depth_++] = object;
     ++at_;
     return true;
@@ -172,19 +175,20 @@ class Checker {
   }
 
   std::string_view text_;
+  const std::size_t most_depth_;
   std::size_t at_ = 0;
   std::size_t depth_ = 0;
-  std::bitset<kMaxDepth> is_object_;
-  std::string_view expected_;
+  std::bitset<kUtmostDepth> is_object_;
+  std::string expected_;
 };
 
 }  // namespace
 
-absl::Status Check(std::string_view text) {
+absl::Status Check(std::string_view text, std::size_t most_depth) {
   if (!simdjson::validate_utf8(text.data(), text.size())) {
-    return InvalidArgument("not valid UTF-8");
+    return InvalidArgument(StrCat("not valid UTF-8: at byte ", ValidPrefix(text)));
   }
-  Checker checker(text);
+  Checker checker(text, most_depth);
   if (checker.Run()) return absl::OkStatus();
   return InvalidArgument(
       StrCat("not JSON: at byte ", checker.position(), ": expected ", checker.expected()));

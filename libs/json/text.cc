@@ -53,7 +53,8 @@ std::size_t SequenceLength(std::string_view text) {
                              : (lead & 0xF0) == 0xE0 ? 3
                              : (lead & 0xF8) == 0xF0 ? 4
                                                      : 0;
-  if (length == 0 || length > text.size()) return 0;
+  if (length <= 1) return length;
+  if (length > text.size()) return 0;
   return simdjson::validate_utf8(text.data(), length) ? length : 0;
 }
 
@@ -119,6 +120,16 @@ std::string Unescape(std::string_view quoted, LoneSurrogate lone) {
   }
   out.append(inner, at);
   return out;
+}
+
+std::size_t ValidPrefix(std::string_view text) {
+  std::size_t valid = 0;
+  while (valid < text.size()) {
+    const std::size_t length = SequenceLength(text.substr(valid));
+    if (length == 0) break;
+    valid += length;
+  }
+  return valid;
 }
 
 std::string CleanText(std::string_view text) {

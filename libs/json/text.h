@@ -21,4 +21,7 @@ void AppendString(std::string& out, std::string_view text);
 // `text` with what is no UTF-8, and NUL, as U+FFFD: PostgreSQL's text holds neither.
 std::string CleanText(std::string_view text);
 
+// How many bytes at the start of `text` are UTF-8.
+std::size_t ValidPrefix(std::string_view text);
+
 }  // namespace god33::json

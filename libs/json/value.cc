@@ -31,8 +31,8 @@ std::string_view Describe(Kind kind) {
   return "a value";
 }
 
-absl::StatusOr<Value> Value::Parse(std::string_view text) {
-  if (absl::Status status = Check(text); !status.ok()) return status;
+absl::StatusOr<Value> Value::Parse(std::string_view text, std::size_t most_depth) {
+  if (absl::Status status = Check(text, most_depth); !status.ok()) return status;
   return Checked(text);
 }
 

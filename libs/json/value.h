@@ -13,6 +13,9 @@ namespace god33::json {
 // Values nested deeper than this are refused: PostgreSQL and most clients parse by recursion.
 inline constexpr std::size_t kMaxDepth = 1000;
 
+// No more can be asked for where a text may be deeper than its parts.
+inline constexpr std::size_t kUtmostDepth = 1024;
+
 enum class Kind { kNull, kBool, kNumber, kString, kArray, kObject };
 
 // "null", "a boolean", "a number", ...: for messages.
@@ -28,10 +31,10 @@ class Elements;
 class Value {
  public:
   // Checks that `text` is one RFC 8259 value (blanks around it allowed) in valid UTF-8, nested at
-  // most kMaxDepth deep. Escapes may name \u0000 and lone surrogates: producers send them, and the
+  // most `most_depth` deep. Escapes may name \u0000 and lone surrogates: producers send them, and the
   // text keeps them. InvalidArgument tells the byte and what was expected there. Takes no
   // recursion.
-  static absl::StatusOr<Value> Parse(std::string_view text);
+  static absl::StatusOr<Value> Parse(std::string_view text, std::size_t most_depth = kMaxDepth);
 
   // The same for text that is known to have passed Parse before, such as an envelope's payload or a
   // json column: spares checking it again. On any other text, reading the value is undefined.

@@ -27,6 +27,13 @@ class Writer {
     first_ = true;  // the value follows without a comma
   }
 
+  // A key that is JSON text already, with its quotes.
+  void RawKey(std::string_view quoted) {
+    Separate();
+    out_.append(quoted).push_back(':');
+    first_ = true;
+  }
+
   void String(std::string_view text) {
     Separate();
     AppendString(out_, text);

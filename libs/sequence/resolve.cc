@@ -1,6 +1,8 @@
 #include "sequence/resolve.h"
 
+#include <algorithm>
 #include <optional>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -23,6 +25,7 @@ class Resolver {
       const auto stored = Find(event.envelope.id);
       if (!stored) continue;
       if (stored->digest != event.digest) {
+        outcome.placed.clear();
         outcome.status = MakeError(
             absl::StatusCode::kAlreadyExists, "ID_CONFLICT",
             StrCat("event_id ", event.envelope.id.ToString(),
@@ -95,11 +98,18 @@ class Resolver {
                      "expected_version");
   }
 
-  const std::vector<Membership>& MembershipsAt(std::int64_t position) const {
-    static const std::vector<Membership> kNone;
+  // With the projects that earlier events of the batch made known.
+  std::vector<Membership> MembershipsAt(std::int64_t position) const {
     const auto& memberships = position > known_.head ? added_memberships_ : known_.memberships;
     const auto found = memberships.find(position);
-    return found == memberships.end() ? kNone : found->second;
+    if (found == memberships.end()) return {};
+    std::vector<Membership> current = found->second;
+    for (Membership& membership : current) {
+      if (membership.kind == GroupKind::kWorkflow && membership.project.empty()) {
+        membership.project = ProjectOf(membership.group);
+      }
+    }
+    return current;
   }
 
   std::string ProjectOf(const std::optional<Uuid>& workflow) const {
@@ -115,11 +125,11 @@ class Resolver {
     const std::int64_t position = next_++;
     const event::Facts& facts = event.facts;
 
-    std::vector<const std::vector<Membership>*> parents;
+    std::vector<std::vector<Membership>> of_parents;
     for (const Uuid& parent : event.envelope.parents) {
       if (const auto stored = Find(parent)) {
         rows_.edges.push_back({stored->position, position});
-        parents.push_back(&MembershipsAt(stored->position));
+        of_parents.push_back(MembershipsAt(stored->position));
       } else {
         rows_.orphans.push_back({parent, position});
         awaited_.insert(parent);
@@ -134,7 +144,15 @@ class Resolver {
       added_projects_[*facts.workflow_id] = facts.project;
       rows_.owned.push_back({*facts.workflow_id, facts.project, position});
     }
+    std::vector<const std::vector<Membership>*> parents;
+    parents.reserve(of_parents.size());
+    for (const std::vector<Membership>& memberships : of_parents) parents.push_back(&memberships);
     Groups groups = GroupsOf(event.envelope.type, facts, ProjectOf(facts.workflow_id), parents);
+    // As a look-up would give them, so that it makes no difference where a batch ends.
+    std::sort(groups.memberships.begin(), groups.memberships.end(),
+              [](const Membership& a, const Membership& b) {
+                return std::tie(a.kind, a.group) < std::tie(b.kind, b.group);
+              });
     for (const Membership& membership : groups.memberships) {
       rows_.members.push_back({position, membership});
     }

@@ -11,8 +11,12 @@ namespace {
 using Kind = JsonTree::Kind;
 using Units = JsonTree::Units;
 
-bool IsHigh(char16_t unit) { return unit >= 0xD800 && unit < 0xDC00; }
-bool IsLow(char16_t unit) { return unit >= 0xDC00 && unit < 0xE000; }
+bool IsHigh(char16_t unit) {
+  return unit >= 0xD800 && unit < 0xDC00;
+}
+bool IsLow(char16_t unit) {
+  return unit >= 0xDC00 && unit < 0xE000;
+}
 
 void AppendUtf8(std::string& out, std::uint32_t code) {
   const auto put = [&out](std::uint32_t byte) { out.push_back(static_cast<char>(byte)); };
@@ -75,12 +79,12 @@ JsonTree Make(Random& random, const JsonLimits& limits, Kind kind) {
       for (std::size_t i = random.Below(6); i > 0; --i) {
         Units key = RandomUnits(random);
         if (limits.duplicate_keys && !tree.members.empty() && random.OneIn(5)) {
-          key = random.Pick(tree.members).first;
+          key = random.Pick(tree.members).key;
         }
         const bool taken = std::any_of(tree.members.begin(), tree.members.end(),
-                                       [&key](const auto& member) { return member.first == key; });
+                                       [&key](const auto& member) { return member.key == key; });
         if (taken && !limits.duplicate_keys) continue;
-        tree.members.emplace_back(std::move(key), RandomJson(random, inner));
+        tree.members.push_back({std::move(key), RandomJson(random, inner)});
       }
   }
   return tree;
@@ -162,14 +166,15 @@ void WriteNumber(Random& random, std::string& out, const JsonTree& tree) {
 }
 
 // An order of the members that keeps those of one key as they are.
-std::vector<const std::pair<Units, JsonTree>*> Reordered(Random& random, const JsonTree& tree) {
-  std::vector<const std::pair<Units, JsonTree>*> order;
-  for (const auto& member : tree.members) order.push_back(&member);
+std::vector<const JsonMember*> Reordered(Random& random, const JsonTree& tree) {
+  std::vector<const JsonMember*> order;
+  order.reserve(tree.members.size());
+  for (const JsonMember& member : tree.members) order.push_back(&member);
   random.Shuffle(order);
   for (auto at = order.begin(); at != order.end(); ++at) {
     const auto least = std::min_element(at, order.end(), [at](const auto* a, const auto* b) {
-      const bool mine_a = a->first == (*at)->first;
-      const bool mine_b = b->first == (*at)->first;
+      const bool mine_a = a->key == (*at)->key;
+      const bool mine_b = b->key == (*at)->key;
       return mine_a != mine_b ? mine_a : a < b;
     });
     std::iter_swap(at, least);
@@ -211,10 +216,10 @@ void Write(Random& random, std::string& out, const JsonTree& tree) {
       out.push_back('{');
       for (const auto* member : Reordered(random, tree)) {
         separate();
-        WriteUnits(random, out, member->first);
+        WriteUnits(random, out, member->key);
         WriteBlanks(random, out);
         out.push_back(':');
-        Write(random, out, member->second);
+        Write(random, out, member->value);
       }
       WriteBlanks(random, out);
       out.push_back('}');
@@ -267,12 +272,12 @@ JsonTree RandomJsonObject(Random& random, const JsonLimits& limits) {
 }
 
 Units RandomUnits(Random& random) {
-  static constexpr char16_t kHostile[] = {0,      1,      0x1F,   u'"',   u'\\',  u'/',    u'\n',
-                                          0x7F,   0x80,   0x7FF,  0x800,  0xD7FF, 0xD800,  0xDBFF,
-                                          0xDC00, 0xDFFF, 0xE000, 0xFFFD, 0xFFFE, 0xFFFF,  u'{',
+  static constexpr char16_t kHostile[] = {0,      1,      0x1F,   u'"',   u'\\',  u'/',     u'\n',
+                                          0x7F,   0x80,   0x7FF,  0x800,  0xD7FF, 0xD800,   0xDBFF,
+                                          0xDC00, 0xDFFF, 0xE000, 0xFFFD, 0xFFFE, 0xFFFF,   u'{',
                                           u'}',   u'[',   u']',   u',',   u':',   u'\u2028'};
-  static constexpr std::u16string_view kWords[] = {u"a", u"b", u"workflow_id", u"meta", u"null",
-                                                   u"1", u"é", u"\U0001F600"};
+  static constexpr std::u16string_view kWords[] = {u"a",    u"b", u"workflow_id", u"meta",
+                                                   u"null", u"1", u"é",           u"\U0001F600"};
   Units units(random.Pick(kWords));
   for (std::size_t i = random.Below(4); i > 0; --i) units.push_back(random.Pick(kHostile));
   return units;
@@ -299,15 +304,14 @@ bool SameJson(const JsonTree& a, const JsonTree& b) {
   const auto sorted = [](const JsonTree& tree) {
     auto members = tree.members;
     std::stable_sort(members.begin(), members.end(),
-                     [](const auto& x, const auto& y) { return x.first < y.first; });
+                     [](const auto& x, const auto& y) { return x.key < y.key; });
     return members;
   };
   const auto of_a = sorted(a);
   const auto of_b = sorted(b);
-  return std::equal(of_a.begin(), of_a.end(), of_b.begin(), of_b.end(),
-                    [](const auto& x, const auto& y) {
-                      return x.first == y.first && SameJson(x.second, y.second);
-                    });
+  return std::equal(
+      of_a.begin(), of_a.end(), of_b.begin(), of_b.end(),
+      [](const auto& x, const auto& y) { return x.key == y.key && SameJson(x.value, y.value); });
 }
 
 void MutateJson(Random& random, JsonTree& tree) {
@@ -334,7 +338,7 @@ void MutateJson(Random& random, JsonTree& tree) {
       if (tree.members.empty()) {
         tree.members.emplace_back();
       } else if (deeper) {
-        MutateJson(random, tree.members[random.Below(tree.members.size())].second);
+        MutateJson(random, tree.members[random.Below(tree.members.size())].value);
       } else {
         tree.members.erase(tree.members.begin() +
                            static_cast<std::ptrdiff_t>(random.Below(tree.members.size())));

@@ -2,12 +2,13 @@
 
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "testing/random.h"
 
 namespace god33::testing {
+
+struct JsonMember;
 
 // A JSON value apart from any text: what two texts that mean the same have in common. Property tests
 // make one, write it down in different ways, and see whether the code under test can tell.
@@ -26,7 +27,12 @@ struct JsonTree {
 
   Units units;
   std::vector<JsonTree> elements;
-  std::vector<std::pair<Units, JsonTree>> members;  // keys may repeat
+  std::vector<JsonMember> members;  // keys may repeat
+};
+
+struct JsonMember {
+  JsonTree::Units key;
+  JsonTree value;
 };
 
 // What a random tree may hold.

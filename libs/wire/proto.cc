@@ -37,7 +37,9 @@ absl::StatusOr<std::string> ReadMeta(std::string_view field, const Message& mess
   if (absl::Status status = json::Check(message.meta().text()); !status.ok()) {
     return InvalidField(field, MessageOf(status));
   }
-  return message.meta().text();
+  // null is the same as none, as it is on the bus.
+  const bool null = json::Value::Checked(message.meta().text()).is_null();
+  return null ? std::string() : message.meta().text();
 }
 
 absl::StatusOr<AgentContext> ReadContext(const v1::AgentContext& proto) {

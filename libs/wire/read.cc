@@ -1,9 +1,13 @@
 #include "wire/read.h"
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <iterator>
 #include <string>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/match.h"
 #include "base/error.h"
 #include "base/sha256.h"
 #include "base/strings.h"
@@ -12,6 +16,7 @@
 #include "event/fields.h"
 #include "event/parts.h"
 #include "god33/event/v1/envelope.pb.h"
+#include "json/check.h"
 #include "json/value.h"
 #include "json/write.h"
 #include "wire/proto.h"
@@ -31,8 +36,16 @@ using event::ReadContext;
 using event::ReadSource;
 using event::ReadTextSource;
 
+// WriteJson puts meta two levels below the root, and the payload one.
+constexpr std::size_t kEnvelopeDepth = 2;
+
 absl::Status Unreadable(std::string_view message) {
   return MakeError(absl::StatusCode::kInvalidArgument, "unreadable", message);
+}
+
+// What PostgreSQL keeps of a time.
+absl::Time WholeMicros(absl::Time time) {
+  return absl::FromUnixMicros(absl::ToUnixMicros(time));
 }
 
 std::string Quote(std::string_view text) {
@@ -45,7 +58,8 @@ std::string Quote(std::string_view text) {
 // are no UUIDs are told apart.
 class JsonReader {
  public:
-  JsonReader(const Message& message, const json::Value& root) : message_(message), fields_(root) {}
+  JsonReader(const Message& message, const json::Value& root)
+      : message_(message), root_(root), fields_(root) {}
 
   absl::StatusOr<Envelope> Read() {
     if (fields_.Has("specversion")) {
@@ -57,7 +71,7 @@ class JsonReader {
     } else {
       if (absl::Status status = ReadCanonical(); !status.ok()) return status;
     }
-    for (const json::Member& member : fields_.Rest()) Keep(member.key(), member.value.text());
+    for (const json::Member& member : fields_.Rest()) Keep(member.raw_key, member.value.text());
     AddToMeta(envelope_.source.meta, kept_);
     if (absl::Status status = CheckEnvelope(envelope_); !status.ok()) return status;
     return std::move(envelope_);
@@ -74,6 +88,7 @@ class JsonReader {
     TakeSource();
     TakeMetadata();
     if (absl::Status status = TakeId("event_id"); !status.ok()) return status;
+    if (metadata_parent_) AddParent(*metadata_parent_);
     TakeParents({"correlation_ids", "correlation_id", "causation_id"});
     if (const auto context = fields_.Peek("agent_context"); context && context->is_object()) {
       fields_.Take("agent_context");
@@ -101,14 +116,18 @@ class JsonReader {
     if (absl::Status status = TakeTime("timestamp"); !status.ok()) return status;
     if (absl::Status status = TakeId("event_id"); !status.ok()) return status;
     TakeParents({"correlation_id", "causation_id"});
+    // As they were written, nulls and duplicates included: a payload comes back as it was.
+    static constexpr std::string_view kOwn[] = {"event_type", "timestamp", "event_id",
+                                                "correlation_id", "causation_id"};
     json::Writer writer(envelope_.payload);
     writer.BeginObject();
-    for (const json::Member& member : fields_.Rest()) {
-      fields_.Take(member.key());
-      writer.Key(member.key());
+    for (const json::Member member : root_.members()) {
+      if (std::find(std::begin(kOwn), std::end(kOwn), member.key()) != std::end(kOwn)) continue;
+      writer.RawKey(member.raw_key);
       writer.Raw(member.value.text());
     }
     writer.EndObject();
+    fields_.TakeRest();
     return absl::OkStatus();
   }
 
@@ -121,9 +140,9 @@ class JsonReader {
     if (fields_.Has("time")) {
       if (absl::Status status = TakeTime("time"); !status.ok()) return status;
     } else if (message_.timestamp) {
-      envelope_.time = *message_.timestamp;
+      envelope_.time = WholeMicros(*message_.timestamp);
     } else {
-      envelope_.time = message_.received_at;
+      envelope_.time = WholeMicros(message_.received_at);
       envelope_.time_given = false;
     }
     if (absl::Status status = TakeId("id"); !status.ok()) return status;
@@ -152,12 +171,13 @@ class JsonReader {
     constexpr double kMostSeconds = 253402300799;  // the end of the year 9999
     constexpr double kLeastMillis = 1e11;          // as seconds this would be the year 5138
     double number = 0;
-    std::from_chars(value.text().data(), value.text().data() + value.text().size(), number);
+    const char* end = value.text().data() + value.text().size();
+    const auto [rest, error] = std::from_chars(value.text().data(), end, number);
     if (number >= kLeastMillis) number /= 1000;
-    if (!(number >= 0 && number <= kMostSeconds)) {
+    if (error != std::errc() || !(number >= 0 && number <= kMostSeconds)) {
       return InvalidEnvelope("ts", "expected an RFC 3339 time or seconds since 1970");
     }
-    envelope_.time = absl::FromUnixMicros(static_cast<std::int64_t>(number * 1e6));
+    envelope_.time = absl::FromUnixMicros(std::llround(number * 1e6));
     return absl::OkStatus();
   }
 
@@ -165,7 +185,8 @@ class JsonReader {
     const auto version = fields_.Take("version");
     if (!version) return absl::OkStatus();
     if (version->is_string()) {
-      envelope_.version = version->ToString();
+      const std::string text = version->ToString();
+      if (!text.empty()) envelope_.version = text;
     } else if (version->kind() == json::Kind::kNumber) {
       envelope_.version = version->text();
     } else {
@@ -200,13 +221,15 @@ class JsonReader {
       space_ = inner.TakeString("source").value_or("");
       if (!space_.empty()) envelope_.source = ReadTextSource(space_);
     }
-    if (const auto parent = inner.TakeString("correlation_id")) AddParent(*parent);
-    for (const json::Member& member : inner.Rest()) Keep(member.key(), member.value.text());
+    metadata_parent_ = inner.TakeString("correlation_id");
+    for (const json::Member& member : inner.Rest()) Keep(member.raw_key, member.value.text());
   }
 
   absl::Status TakeId(std::string_view key) {
     const auto value = fields_.Take(key);
-    if (!value) {
+    // An empty id of a producer's own would become the same one for all its events.
+    const bool empty = value && !source_is_object_ && value->text() == R"("")";
+    if (!value || empty) {
       const auto message_id = Uuid::Parse(message_.message_id);
       envelope_.id = message_id
                          ? *message_id
@@ -223,7 +246,7 @@ class JsonReader {
       return InvalidEnvelope(key, StrCat("expected a UUID, got ", Quote(Clip(text, 80))));
     }
     envelope_.id = Derived(text);
-    Keep("original_id", value->text());
+    Keep(R"("original_id")", value->text());
     return absl::OkStatus();
   }
 
@@ -248,7 +271,7 @@ class JsonReader {
       writer.BeginArray();
       for (const std::string& original : originals_) writer.Raw(original);
       writer.EndArray();
-      Keep("original_correlation_ids", list);
+      Keep(R"("original_correlation_ids")", list);
     }
   }
 
@@ -283,24 +306,42 @@ class JsonReader {
     return absl::OkStatus();
   }
 
-  void Keep(std::string_view key, std::string_view json) {
-    kept_.push_back({std::string(key), std::string(json)});
+  void Keep(std::string_view quoted_key, std::string_view json) {
+    kept_.push_back({std::string(quoted_key), std::string(json)});
   }
 
   const Message& message_;
+  const json::Value root_;
   Fields fields_;
   Envelope envelope_;
   bool source_is_object_ = false;
   std::string space_;
+  std::optional<std::string> metadata_parent_;
   std::vector<std::string> originals_;  // parents that are no UUIDs, as JSON
   absl::flat_hash_set<Uuid> seen_;
   std::vector<NewMember> kept_;
 };
 
+// Media types know no case, and parameters may follow (RFC 9110, 8.3.1).
 bool IsProtobuf(std::string_view content_type) {
-  const std::string_view type = content_type.substr(0, content_type.find(';'));
-  return type == "application/protobuf" || type == "application/x-protobuf" ||
-         type == "application/vnd.google.protobuf";
+  const auto type = ToAbsl(content_type.substr(0, content_type.find_first_of("; \t")));
+  return absl::EqualsIgnoreCase(type, "application/protobuf") ||
+         absl::EqualsIgnoreCase(type, "application/x-protobuf") ||
+         absl::EqualsIgnoreCase(type, "application/vnd.google.protobuf");
+}
+
+// Of a message that is deeper than kMaxDepth as a whole: no part of the envelope may be.
+absl::Status CheckDepth(const Envelope& envelope) {
+  const auto check = [](std::string_view field, const std::string& json) {
+    const absl::Status status = json.empty() ? absl::OkStatus() : json::Check(json);
+    return status.ok() ? status : InvalidEnvelope(field, MessageOf(status));
+  };
+  absl::Status status = check("payload", envelope.payload);
+  if (status.ok()) status = check("source.meta", envelope.source.meta);
+  if (status.ok() && envelope.agent_context) {
+    status = check("agent_context.meta", envelope.agent_context->meta);
+  }
+  return status;
 }
 
 absl::StatusOr<Envelope> ReadProtobuf(std::string_view body) {
@@ -318,12 +359,19 @@ absl::StatusOr<Envelope> ReadProtobuf(std::string_view body) {
 
 absl::StatusOr<Envelope> ReadMessage(const Message& message) {
   if (IsProtobuf(message.content_type)) return ReadProtobuf(message.body);
-  const auto root = json::Value::Parse(message.body);
+  auto root = json::Value::Parse(message.body);
+  // An envelope may hold parts that are kMaxDepth deep; its own braces come on top.
+  const bool deep = !root.ok();
+  if (deep) root = json::Value::Parse(message.body, json::kMaxDepth + kEnvelopeDepth);
   if (!root.ok()) return Unreadable(MessageOf(root.status()));
   if (!root->is_object()) {
     return Unreadable(StrCat("expected a JSON object, got ", json::Describe(root->kind())));
   }
-  return JsonReader(message, *root).Read();
+  auto envelope = JsonReader(message, *root).Read();
+  if (deep && envelope.ok()) {
+    if (absl::Status status = CheckDepth(*envelope); !status.ok()) return status;
+  }
+  return envelope;
 }
 
 }  // namespace god33::wire

@@ -27,10 +27,10 @@ struct Message {
 //   otherwise         the canonical JSON and its relatives: single correlation_id and causation_id,
 //                     source as a string, zellij-driver's `metadata`
 //
-// Identity (DESIGN.md, decision 17): an event_id beside a source object must be a UUID. Elsewhere
-// an id that is none becomes uuid5(OID, "bloodbank:<source>:<id>"), and so do parents; without an
-// id it is AMQP's message_id if that is a UUID, else uuid5(OID, "bloodbank:<type>:<sha256 of the
-// body>"). correlation_ids, correlation_id and causation_id are the parents. What has no field of
+// Identity (DESIGN.md, decision 17): an event_id beside a source object, or without any source, must
+// be a UUID. Elsewhere an id that is none becomes uuid5(OID, "bloodbank:<source>:<id>"), and so do
+// parents; without an id (elsewhere: or with an empty one) it is AMQP's message_id if that is a
+// UUID, else uuid5(OID, "bloodbank:<type>:<sha256 of the body>"). correlation_ids, correlation_id and causation_id are the parents. What has no field of
 // its own is kept in source.meta; null counts as absent outside the payload.
 //
 // Errors are InvalidArgument with the dead-letter reason `unreadable` (no JSON object, no such

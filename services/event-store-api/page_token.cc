@@ -60,13 +60,16 @@ absl::StatusOr<PageToken> DecodePageToken(const std::string& text) {
   const auto log_id = Uuid::Parse((*fields)[1]);
   const auto position = Number((*fields)[4]);
   const auto total = Number((*fields)[5]);
+  const std::string& order = (*fields)[3];
+  const std::string& exact = (*fields)[6];
   if (!log_id || !position || *position < 0 || !total || *total < 0) return Invalid();
+  if ((order != "a" && order != "d") || (exact != "x" && exact != "l")) return Invalid();
   return PageToken{.log_id = *log_id,
                    .fingerprint = (*fields)[2],
-                   .descending = (*fields)[3] == "d",
+                   .descending = order == "d",
                    .position = *position,
                    .total = *total,
-                   .total_exact = (*fields)[6] == "x"};
+                   .total_exact = exact == "x"};
 }
 
 std::string EncodeTimeToken(const TimeToken& token) {

@@ -23,7 +23,9 @@ absl::StatusOr<absl::Time> ReadTime(const char* field, const google::protobuf::T
       time.nanos() > 999'999'999) {
     return InvalidField(field, "expected a time in the years 0001 to 9999");
   }
-  return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
+  // Events have whole microseconds: what is at or after a bound between two is at or after the
+  // second one, and what is before it is before that.
+  return absl::FromUnixSeconds(time.seconds()) + absl::Microseconds((time.nanos() + 999) / 1000);
 }
 
 // A filter that is given must hold something: an empty one never means "all".
@@ -123,7 +125,9 @@ std::string EventFilter::Fingerprint() const {
   time(start);
   time(end);
   StrAppend(&text, agent.size(), ":", agent, ";");
-  for (const event::TypePattern& type : types) StrAppend(&text, type.text(), ";");
+  for (const event::TypePattern& type : types) {
+    StrAppend(&text, type.text().size(), ":", type.text(), ";");
+  }
   return Sha256Hex(text).substr(0, 16);
 }
 

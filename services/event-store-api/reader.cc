@@ -53,6 +53,12 @@ absl::Status ForCaller(const absl::Status& status) {
     return MakeError(absl::StatusCode::kUnavailable, "DATABASE_UNAVAILABLE",
                      "the database is away; try again");
   }
+  // Undefined table, column or function.
+  const std::string state = pg::SqlState(status);
+  if (state == "42P01" || state == "42703" || state == "42883") {
+    return MakeError(absl::StatusCode::kUnavailable, "DATABASE_NOT_MIGRATED",
+                     "the database lacks this version's schema: migrate it");
+  }
   return MakeError(absl::StatusCode::kInternal, "INTERNAL", "the query failed; the log says why");
 }
 

@@ -2,6 +2,7 @@
 
 #include <google/protobuf/arena.h>
 
+#include <atomic>
 #include <string_view>
 #include <utility>
 
@@ -120,6 +121,7 @@ void Api::Call(const transcode::Match& match, std::shared_ptr<Exchange> exchange
     return exchange->Fail(status);
   }
   pending->exchange = std::move(exchange);
+  const auto gone = std::make_shared<std::atomic<bool>>(false);
   Upstreams::Cancel cancel = upstreams_.Start(
       {.service = endpoint.service,
        .method = endpoint.method,
@@ -127,16 +129,23 @@ void Api::Call(const transcode::Match& match, std::shared_ptr<Exchange> exchange
        .timeout = timeout_,
        .request = pending->request,
        .response = pending->response},
-      [this, pending, &endpoint](const grpc::Status& status) {
+      [this, pending, gone, &endpoint](const grpc::Status& status) {
         if (!status.ok()) {
-          return pending->exchange->Fail(CallError(status, endpoint.service, timeout_),
-                                         status.error_message());
+          // A service that is stopping cancels calls, too; a client that waits is told it is away.
+          const bool stopping = status.error_code() == grpc::StatusCode::CANCELLED && !*gone;
+          return pending->exchange->Fail(
+              CallError(stopping ? grpc::Status(grpc::StatusCode::UNAVAILABLE, "") : status,
+                        endpoint.service, timeout_),
+              status.error_message());
         }
         std::string json;
         endpoint.writer.Append(json, *pending->response);
         pending->exchange->Send(JsonAnswer(endpoint.success_status, std::move(json)));
       });
-  pending->exchange->OnGone(std::move(cancel));
+  pending->exchange->OnGone([gone, cancel = std::move(cancel)]() mutable {
+    *gone = true;
+    std::move(cancel)();
+  });
 }
 
 }  // namespace god33::gateway

@@ -202,6 +202,14 @@ TEST_CASE("a client that goes away cancels its call") {
   CHECK(outcome.response.status == 499);
 }
 
+TEST_CASE("a call that a stopping service cancels is 503 to a client that still waits") {
+  Gateway gateway;
+  Outcome& outcome = gateway.Get("/api/v1/events");
+  std::move(gateway.upstreams.calls[0].done)(grpc::Status::CANCELLED);
+  CHECK(outcome.response.status == 503);
+  CHECK(Member(outcome, "reason") == "\"SERVICE_UNAVAILABLE\"");
+}
+
 TEST_CASE("livez answers always, healthz what the services say") {
   Gateway gateway;
   CHECK(gateway.Get("/livez").response.status == 200);
