@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "event/digest.h"
+
 namespace god33::eventlog {
 namespace {
 
@@ -33,6 +35,33 @@ constexpr pg::Statement kAwaited = {"find_awaited_parents", R"sql(
 
 constexpr pg::Statement kVersions = {"find_aggregate_versions", R"sql(
   SELECT aggregate, version FROM aggregates WHERE aggregate = ANY($1::text[]))sql"};
+
+constexpr pg::Statement kTimes = {"find_event_times", R"sql(
+  SELECT e.event_id, e."timestamp" FROM event_ids AS i JOIN events AS e USING (position)
+  WHERE i.event_id = ANY($1::uuid[]))sql"};
+
+// For events that are stored already and whose time is ours: what their digest is with the stored time.
+absl::Status AddRetryDigests(pg::Connection& connection, const std::vector<const Unit*>& units,
+                             Known& known) {
+  absl::flat_hash_map<Uuid, const NewEvent*> retried;
+  std::vector<Uuid> ids;
+  for (const Unit* unit : units) {
+    for (const NewEvent& event : unit->events) {
+      if (!event.time_is_ours || !known.events.contains(event.envelope.id)) continue;
+      retried[event.envelope.id] = &event;
+      ids.push_back(event.envelope.id);
+    }
+  }
+  if (ids.empty()) return absl::OkStatus();
+  const auto times = connection.Query(kTimes, pg::Params().Ids(ids));
+  if (!times.ok()) return times.status();
+  for (int i = 0; i < times->rows(); ++i) {
+    event::Envelope envelope = retried[times->Id(i, 0)]->envelope;
+    envelope.time = times->Time(i, 1);
+    known.events[envelope.id].retry_digest = event::ContentDigest(envelope);
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace
 
@@ -87,6 +116,7 @@ absl::StatusOr<Known> LookUp(pg::Connection& connection, const std::vector<const
   for (int i = 0; i < versions.rows(); ++i) {
     known.versions[std::string(versions.Bytes(i, 0))] = versions.Int8(i, 1);
   }
+  if (absl::Status status = AddRetryDigests(connection, units, known); !status.ok()) return status;
   return known;
 }
 

@@ -87,8 +87,10 @@ absl::Status Apply(const FoldEvent& event, SessionState& state) {
     ++state.checkpoints;
   } else if (event.type == "agent.letta.session.paused") {
     SetStatus(state, "paused", payload.Text("reason"));
+    state.completed_at.reset();
   } else if (event.type == "agent.letta.session.resumed") {
     SetStatus(state, "active", "");
+    state.completed_at.reset();
   } else if (event.type == "agent.letta.session.failed") {
     SetStatus(state, "failed", payload.Text("failure_reason"));
     state.completed_at = event.time;

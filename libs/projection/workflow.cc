@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/strings.h"
 #include "projection/limits.h"
 #include "projection/payload.h"
 
@@ -42,8 +43,13 @@ void CompletePhase(WorkflowState& state, const std::string& phase, absl::Time at
 }
 
 void Involve(WorkflowState& state, const std::string& agent) {
-  if (!agent.empty() && state.agents.size() < WorkflowState::kMostListed)
-    state.agents.insert(agent);
+  const bool countable = !agent.empty() && agent.size() <= kMostAgent;
+  if (countable && state.agents.size() < WorkflowState::kMostListed) state.agents.insert(agent);
+}
+
+// An agent's type may be its name ("bmad-architect") or a mere kind ("letta"), which names nobody.
+bool IsName(const std::string& agent_type) {
+  return agent_type.find('-') != std::string::npos;
 }
 
 void FoldStarted(const FoldEvent& event, const Payload& payload, WorkflowState& state) {
@@ -62,16 +68,18 @@ void FoldPhaseCompleted(const FoldEvent& event, const Payload& payload, Workflow
   if (phase.empty()) return;
   CompletePhase(state, phase, event.time);
   const std::string next = payload.Text("next_phase");
-  if (next.empty()) {
-    if (state.current_phase == "unknown") state.current_phase = phase;
-  } else {
+  if (!next.empty()) {
     EnterPhase(state, next, event.time);
+  } else if (!state.implementing && !state.completed_at) {
+    // Without a next phase the workflow is where it has come to; a late word of an earlier phase does not
+    // take it back from the implementation.
+    state.current_phase = phase;
   }
 }
 
 void FoldHandoffRequest(const FoldEvent& event, const Payload& payload, WorkflowState& state) {
-  WorkflowHandoff handoff{.from = payload.Text("from_agent"),
-                          .to = payload.Text("to_agent"),
+  WorkflowHandoff handoff{.from = std::string(Clip(payload.Text("from_agent"), kMostAgent)),
+                          .to = std::string(Clip(payload.Text("to_agent"), kMostAgent)),
                           .at = event.time,
                           .event_id = event.id};
   Involve(state, handoff.from);
@@ -135,7 +143,7 @@ absl::Status Apply(const FoldEvent& event, WorkflowState& state) {
   } else if (IsHandoffRequest(event.type)) {
     FoldHandoffRequest(event, payload, state);
   }
-  Involve(state, event.agent_type);
+  if (IsName(event.agent_type)) Involve(state, event.agent_type);
   state.updated_at = std::max(state.updated_at, event.time);
   state.events.push_back(event.id);
   if (state.events.size() > WorkflowState::kMostListed) state.events.pop_front();

@@ -1,5 +1,7 @@
 #include "rpc/process.h"
 
+#include <google/protobuf/stubs/logging.h>
+#include <grpc/support/log.h>
 #include <pthread.h>
 
 #include <CLI/CLI.hpp>
@@ -18,9 +20,21 @@ sigset_t StopSignals() {
   return signals;
 }
 
+void LogFromGrpc(gpr_log_func_args* args) {
+  const LogLevel level =
+      args->severity == GPR_LOG_SEVERITY_ERROR ? LogLevel::kWarning : LogLevel::kDebug;
+  Log(level, "grpc", {{"detail", args->message}});
+}
+
+void LogFromProtobuf(google::protobuf::LogLevel, const char*, int, const std::string& message) {
+  Log(LogLevel::kDebug, "protobuf", {{"detail", message}});
+}
+
 }  // namespace
 
-void BlockSignals() {
+void PrepareProcess() {
+  gpr_set_log_function(LogFromGrpc);
+  google::protobuf::SetLogHandler(LogFromProtobuf);
   std::signal(SIGPIPE, SIG_IGN);
   const sigset_t signals = StopSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);

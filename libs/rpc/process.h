@@ -11,8 +11,9 @@ class App;
 namespace god33::rpc {
 
 // To be called first in main, before any thread is started: SIGTERM and SIGINT wait for
-// WaitForStopSignal, and a client that has gone does not kill the process (SIGPIPE).
-void BlockSignals();
+// WaitForStopSignal, a client that has gone does not kill the process (SIGPIPE), and what gRPC and
+// protobuf have to say goes to our log.
+void PrepareProcess();
 
 // Waits for SIGTERM or SIGINT. A second one later ends the process at once.
 void WaitForStopSignal();

@@ -24,7 +24,7 @@ class Resolver {
     for (const NewEvent& event : unit.events) {
       const auto stored = Find(event.envelope.id);
       if (!stored) continue;
-      if (stored->digest != event.digest) {
+      if (!stored->IsSameAs(event)) {
         outcome.placed.clear();
         outcome.status = MakeError(
             absl::StatusCode::kAlreadyExists, "ID_CONFLICT",

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,13 @@ struct Known {
   struct Event {
     std::int64_t position;
     Uuid digest;
+
+    // Of the batch's event with this id, if its time is ours: the digest it has with the stored time.
+    std::optional<Uuid> retry_digest = std::nullopt;
+
+    bool IsSameAs(const NewEvent& event) const {
+      return digest == event.digest || digest == retry_digest;
+    }
   };
 
   std::int64_t head = 0;

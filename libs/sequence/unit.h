@@ -22,6 +22,9 @@ struct NewEvent {
   std::vector<std::string> payload_errors;
   std::string routing_key;  // empty: the event type
   bool appended = false;    // by one of our services, so the relay publishes it
+
+  // The caller gave no time and got ours: the same append again has another one, and is the same event.
+  bool time_is_ours = false;
 };
 
 // Works out facts and digest.

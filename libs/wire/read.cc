@@ -90,6 +90,7 @@ class JsonReader {
     if (absl::Status status = TakeId("event_id"); !status.ok()) return status;
     if (metadata_parent_) AddParent(*metadata_parent_);
     TakeParents({"correlation_ids", "correlation_id", "causation_id"});
+    DropStoreFields();
     if (const auto context = fields_.Peek("agent_context"); context && context->is_object()) {
       fields_.Take("agent_context");
       envelope_.agent_context = ReadContext(*context);
@@ -148,6 +149,14 @@ class JsonReader {
     if (absl::Status status = TakeId("id"); !status.ok()) return status;
     TakeParents({"correlationid", "causationid"});
     return TakePayload("data", Payload::kOptional);
+  }
+
+  // An event that was read from the store and is published again has what the store added: together these
+  // are the store's, not the producer's.
+  void DropStoreFields() {
+    if (!fields_.Has("position") || !fields_.Has("recorded_at") || !fields_.Has("payload_errors"))
+      return;
+    for (const char* key : {"position", "recorded_at", "payload_errors"}) fields_.Take(key);
   }
 
   void TakeType(std::string_view key) { envelope_.type = fields_.TakeString(key).value_or(""); }

@@ -6,7 +6,7 @@
 
 int main(int argc, char** argv) {
   using namespace god33;
-  rpc::BlockSignals();
+  rpc::PrepareProcess();
   const api::Config config = api::ParseConfig(argc, argv);
   LogLevel level = LogLevel::kInfo;
   ParseLogLevel(config.common.log_level, level).IgnoreError();  // the option was checked

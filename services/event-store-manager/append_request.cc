@@ -18,7 +18,8 @@ absl::Status Below(const std::string& path, const absl::Status& status) {
 }
 
 bool IsKind(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+  constexpr std::size_t kMost = 50;
+  return !text.empty() && text.size() <= kMost && std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || c == '-' || c == '_';
   });
 }
@@ -42,6 +43,7 @@ absl::StatusOr<sequence::NewEvent> ReadNewEvent(const event::v1::EventEnvelope& 
   if (!envelope.ok()) return Below(path, envelope.status());
   sequence::NewEvent event = sequence::Prepare(*std::move(envelope));
   event.appended = true;
+  event.time_is_ours = !proto.has_timestamp();
   event.payload_errors = registry.Check(event.envelope.type, event.envelope.payload);
   if (terms.validate == kStrict && !event.payload_errors.empty()) {
     return MakeError(absl::StatusCode::kInvalidArgument, "PAYLOAD_INVALID",

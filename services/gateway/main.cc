@@ -7,7 +7,7 @@
 
 int main(int argc, char** argv) {
   using namespace god33;
-  rpc::BlockSignals();
+  rpc::PrepareProcess();
   const gateway::Config config =
       gateway::ParseConfig(argc, argv, gateway::ServedBy(gateway::Services()));
   LogLevel level = LogLevel::kInfo;

@@ -159,6 +159,30 @@ TEST_CASE("an aggregate advances by the events of its units, and refuses another
   CHECK(retried->outcomes[0].aggregate_version == 4);
 }
 
+TEST_CASE("an append without a time that is retried is the same event") {
+  TestDatabase database;
+  const auto connection = TestDatabase::Connect(database.Writer());
+  Unit first = MakeUnit({MakeEnvelope("a.b", "{\"n\":1}")});
+  first.events[0].time_is_ours = true;
+  REQUIRE(AppendUnits(*connection, {first}).ok());
+  event::Envelope later = first.events[0].envelope;
+  later.time += absl::Seconds(5);
+  Unit retry = MakeUnit({later});
+  retry.events[0].time_is_ours = true;
+  const auto stored = AppendUnits(*connection, {retry});
+  REQUIRE(stored.ok());
+  REQUIRE(stored->outcomes[0].status.ok());
+  CHECK(stored->outcomes[0].placed[0].duplicate);
+
+  // With a time of the caller's own, or with other content, it is another event.
+  CHECK(ReasonOf(AppendUnits(*connection, {MakeUnit({later})})->outcomes[0].status) ==
+        "ID_CONFLICT");
+  later.payload = "{\"n\":2}";
+  Unit other = MakeUnit({later});
+  other.events[0].time_is_ours = true;
+  CHECK(ReasonOf(AppendUnits(*connection, {other})->outcomes[0].status) == "ID_CONFLICT");
+}
+
 TEST_CASE("a unit of which only a part was stored before is refused as a whole") {
   TestDatabase database;
   const auto connection = TestDatabase::Connect(database.Writer());

@@ -61,6 +61,24 @@ WorkflowState Fold(const std::vector<FoldEvent>& events) {
   return state;
 }
 
+TEST_CASE("a phase that names no next one is where the workflow has come to") {
+  CHECK(Fold({Started(1), PhaseCompleted(2, "planning")}).current_phase == "planning");
+}
+
+TEST_CASE("a late word of an earlier phase does not take a workflow back from implementation") {
+  const WorkflowState state =
+      Fold({Started(1), HandoffRequested(2, "bmad-architect", "letta-python-dev"),
+            Accepted(3, 2, "letta-python-dev"), PhaseCompleted(4, "planning")});
+  CHECK(state.current_phase == "implementation");
+}
+
+TEST_CASE("agents are counted by their names; a mere kind of agent names nobody") {
+  FoldEvent accepted = Accepted(2, 1, "letta-python-dev");
+  accepted.agent_type = "letta";
+  CHECK(Fold({HandoffRequested(1, "bmad-pm", "letta-python-dev"), accepted}).agents ==
+        std::set<std::string>{"bmad-pm", "letta-python-dev"});
+}
+
 TEST_CASE("the first event makes a workflow, whatever it is") {
   const WorkflowState state = Fold({Event(1, "agent.thread.prompt")});
   CHECK(state.project_name == "unknown");
@@ -176,7 +194,7 @@ TEST_CASE("pattern 1 of the architecture ends where its projection says") {
                                              .at = Minute(3),
                                              .accepted_at = Minute(4),
                                              .event_id = FakeId(3)});
-  CHECK(state.agents == std::set<std::string>{"bmad-architect", "letta", "letta-python-dev"});
+  CHECK(state.agents == std::set<std::string>{"bmad-architect", "letta-python-dev"});
   CHECK(state.version == 7);
   CHECK(state.position == 7);
   CHECK(state.updated_at == Minute(7));

@@ -136,6 +136,21 @@ TEST_CASE("an event is its type whatever the routing key of its message was") {
   CHECK(Read(With("event_type", R"("command.ack")")).type == "command.ack");
 }
 
+TEST_CASE("what the store added to an event that it gave out is not the producer's") {
+  const Envelope published = Read(kCanonical);
+  std::string given_out = event::WriteJson(published);
+  given_out.pop_back();
+  given_out += R"(,"position":7,"recorded_at":"2026-01-27T10:00:01Z","payload_errors":[]})";
+  CHECK(event::ContentDigest(Read(given_out)) == event::ContentDigest(published));
+}
+
+TEST_CASE("a field of the producer's own that is called like one of the store's is kept") {
+  const Envelope envelope =
+      Read(R"({"event_id":"6f9619ff-8b86-4011-b42d-00c04fc964ff","event_type":"a.b",)"
+           R"("timestamp":"2026-01-27T10:00:00Z","position":7,"payload":{}})");
+  CHECK(envelope.source.meta == R"({"position":7})");
+}
+
 TEST_CASE("fields that the envelope does not know are kept in source.meta") {
   CHECK(Read(With("trace", R"({"id":[1]})")).source.meta == R"({"trace":{"id":[1]}})");
   CHECK(Read(With("trace", "null")).source.meta.empty());
