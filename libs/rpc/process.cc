@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <cstdlib>
 
 #include "base/error.h"
 
@@ -66,6 +67,14 @@ void AddCommonOptions(CLI::App& app, CommonOptions& options) {
         const absl::Status status = ParseLogLevel(text, level);
         return status.ok() ? std::string() : std::string(MessageOf(status));
       });
+}
+
+void ParseOrExit(CLI::App& app, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::exit(app.exit(error) == 0 ? 0 : 2);
+  }
 }
 
 }  // namespace god33::rpc

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "base/error.h"
 #include "telemetry/log.h"
 
 namespace CLI {
@@ -28,5 +29,24 @@ struct CommonOptions {
 // Adds --listen (GOD33_LISTEN), --http-listen (GOD33_HTTP_LISTEN) and --log-level
 // (GOD33_LOG_LEVEL). `options` holds the defaults and receives the values.
 void AddCommonOptions(CLI::App& app, CommonOptions& options);
+
+// Reads the command line. Ends the process after --help (exit code 0) or on a mistake (2).
+void ParseOrExit(CLI::App& app, int argc, char** argv);
+
+// The whole of a service's main: logs under `name`, starts App::Start(config), and waits for the signal
+// to stop. Returns the process's exit code.
+template <typename App, typename Config>
+int RunService(const char* name, const Config& config) {
+  LogLevel level = LogLevel::kInfo;
+  ParseLogLevel(config.common.log_level, level).IgnoreError();  // the option was checked
+  StartLog(name, level);
+  const auto app = App::Start(config);
+  if (!app.ok()) {
+    Log(LogLevel::kError, "can't start", {{"error", MessageOf(app.status())}});
+    return 1;
+  }
+  WaitForStopSignal();
+  return 0;
+}
 
 }  // namespace god33::rpc

@@ -1,7 +1,6 @@
 #include "services/event-store-api/config.h"
 
 #include <CLI/CLI.hpp>
-#include <cstdlib>
 
 namespace god33::api {
 
@@ -21,7 +20,9 @@ Config ParseConfig(int argc, char** argv) {
     return app.add_option(flag, value, help)->envname(variable)->capture_default_str();
   };
   add("--database-url", config.database_url, "DATABASE_URL",
-      "postgresql://user:password@host:port/database; a read replica will do")
+      "postgresql://user:password@host:port/database, a read replica will do; by the environment, "
+      "since "
+      "others can read arguments")
       ->required();
   add("--database-role", config.database_role, "GOD33_DATABASE_ROLE",
       "Role to take after logging in; empty: the login's own");
@@ -32,11 +33,7 @@ Config ParseConfig(int argc, char** argv) {
       "A query that takes longer is given up (QUERY_TOO_SLOW)")
       ->check(CLI::Range(10, 600'000));
   add("--reflection", config.reflection, "GOD33_REFLECTION", "Serve gRPC reflection");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    std::exit(app.exit(error) == 0 ? 0 : 2);
-  }
+  rpc::ParseOrExit(app, argc, argv);
   return config;
 }
 

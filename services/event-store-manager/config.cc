@@ -1,7 +1,6 @@
 #include "services/event-store-manager/config.h"
 
 #include <CLI/CLI.hpp>
-#include <cstdlib>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -66,12 +65,14 @@ Config ParseConfig(int argc, char** argv) {
   };
   const auto types = CLI::IsMember({"quorum", "classic", "existing"});
   add("--database-url", config.database_url, "DATABASE_URL",
-      "postgresql://user:password@host:port/database of the primary")
+      "postgresql://user:password@host:port/database of the primary; by the environment, since "
+      "others "
+      "can read arguments")
       ->required();
   add("--database-role", config.database_role, "GOD33_DATABASE_ROLE",
       "Role to take after logging in; empty: the login's own");
   add("--rabbitmq-url", config.broker_url, "RABBITMQ_URL",
-      "amqp://user:password@host:port/vhost, or amqps:// for TLS")
+      "amqp://user:password@host:port/vhost, or amqps:// for TLS; by the environment")
       ->required();
   add("--rabbitmq-ca-file", config.broker_ca_file, "GOD33_RABBITMQ_CA_FILE",
       "Certificate authorities for amqps; empty: the system's");
@@ -102,11 +103,7 @@ Config ParseConfig(int argc, char** argv) {
       "A larger message becomes a dead letter (too_large)")
       ->check(CLI::Range(1024, 64 << 20));
   add("--reflection", config.reflection, "GOD33_REFLECTION", "Serve gRPC reflection");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    std::exit(app.exit(error) == 0 ? 0 : 2);
-  }
+  rpc::ParseOrExit(app, argc, argv);
   return config;
 }
 

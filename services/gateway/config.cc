@@ -2,7 +2,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdlib>
 
 #include "absl/strings/ascii.h"
 #include "base/error.h"
@@ -75,11 +74,7 @@ Config ParseConfig(int argc, char** argv, const std::set<std::string>& services)
       ->envname("GOD33_MAX_CONNECTIONS")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    std::exit(app.exit(error) == 0 ? 0 : 2);
-  }
+  rpc::ParseOrExit(app, argc, argv);
   return config;
 }
 
