@@ -157,14 +157,22 @@ async function publish(events) {
 
 // ---- The gateway
 
+// After a crash the gateway finds a service within a second, and the projection goes on when the lease of
+// its dead predecessor ends: until then the answer is 503.
 async function get(path) {
-  const response = await fetch(required('GOD33_GATEWAY_URL') + path, {
-    headers: {authorization: `Bearer ${required('GOD33_TOKEN')}`},
-    signal: AbortSignal.timeout(REQUEST_MS),
-  });
-  const body = await response.text();
-  if (!response.ok) throw new Error(`GET ${path} answers ${response.status}: ${body}`);
-  return JSON.parse(body);
+  const deadline = Date.now() + STORED_WITHIN_MS;
+  for (;;) {
+    const response = await fetch(required('GOD33_GATEWAY_URL') + path, {
+      headers: {authorization: `Bearer ${required('GOD33_TOKEN')}`},
+      signal: AbortSignal.timeout(REQUEST_MS),
+    });
+    const body = await response.text();
+    if (response.ok) return JSON.parse(body);
+    if (response.status !== 503 || Date.now() > deadline) {
+      throw new Error(`GET ${path} answers ${response.status}: ${body}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
 
 async function waitUntilStored(workflowId, events) {

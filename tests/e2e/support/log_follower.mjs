@@ -1,0 +1,56 @@
+// A reader that follows the log by position, through every fault: it must never miss an event that is
+// committed later under a position it has passed.
+
+import {Database} from './database.mjs';
+import {pause} from './wait.mjs';
+
+const PAGE = 2000;
+const NEWER = 'SELECT position, event_id FROM event_ids WHERE position > $1 ORDER BY position LIMIT $2';
+
+export class LogFollower {
+  constructor(url) {
+    this.database = new Database(url);
+  }
+
+  ids = []; // of positions 1, 2, 3, ...
+  gaps = []; // what should not have been
+
+  start() {
+    this.#running = true;
+    this.#done = this.#run();
+    return this;
+  }
+
+  // Ends when nothing new is there.
+  async finish() {
+    this.#running = false;
+    await this.#done;
+  }
+
+  #running = false;
+  #done;
+
+  async #run() {
+    for (;;) {
+      const last = !this.#running;
+      const found = await this.#read();
+      if (last && found === 0) return;
+      await pause(20);
+    }
+  }
+
+  // How many events came; none while the database is away.
+  async #read() {
+    let rows;
+    try {
+      rows = await this.database.rows(NEWER, this.ids.length, PAGE);
+    } catch {
+      return 0;
+    }
+    for (const row of rows) {
+      if (row.position !== this.ids.length + 1) this.gaps.push(`${row.position} follows ${this.ids.length}`);
+      this.ids.push(row.event_id);
+    }
+    return rows.length;
+  }
+}

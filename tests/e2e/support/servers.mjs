@@ -1,0 +1,96 @@
+// A PostgreSQL and a RabbitMQ of the test's own (deploy/dev/servers.sh).
+
+import {spawn} from 'node:child_process';
+import {readFile} from 'node:fs/promises';
+import path from 'node:path';
+import {BASE_ENVIRONMENT, ROOT} from './environment.mjs';
+import {mustRun} from './run.mjs';
+
+const SCRIPT = path.join(ROOT, 'deploy/dev/servers.sh');
+
+export class Servers {
+  // urls: RABBITMQ_URL, DATABASE_URL (the writer's), GOD33_READER_DATABASE_URL, ...
+  static async start(directory, {migrate = true} = {}) {
+    const servers = new Servers(directory);
+    await servers.#script('down', directory); // what a run that was killed has left
+    servers.#watch();
+    await servers.#script('up', directory);
+    servers.urls = await readEnvironment(path.join(directory, 'env'));
+    if (migrate) await servers.migrate();
+    return servers;
+  }
+
+  constructor(directory) {
+    this.directory = directory;
+  }
+
+  migrate() {
+    return this.#script('migrate', this.directory);
+  }
+
+  // SERVER: postgres or rabbitmq.
+  startServer(server) {
+    return this.#script('start', server, this.directory);
+  }
+
+  // In good order.
+  stopServer(server) {
+    return this.#script('stop', server, this.directory);
+  }
+
+  restartServer(server) {
+    return this.#script('restart', server, this.directory);
+  }
+
+  // By SIGKILL; PostgreSQL's is the postmaster's.
+  killServer(server) {
+    return this.#script('kill', server, this.directory);
+  }
+
+  // Stops all processes of a server, so that it neither answers nor hangs up. Returns what lets them go on.
+  async freeze(server) {
+    const main = Number((await readFile(path.join(this.directory, 'pid', server), 'utf8')).split(' ')[0]);
+    process.kill(main, 'SIGSTOP'); // it starts no more
+    const pids = [main, ...(await childrenOf(main))];
+    for (const pid of pids) process.kill(pid, 'SIGSTOP');
+    return async () => { for (const pid of pids.reverse()) process.kill(pid, 'SIGCONT'); };
+  }
+
+  // Stops both and removes all they had.
+  async end() {
+    this.#lifeline.end();
+    await this.#ended;
+  }
+
+  #lifeline;
+  #ended;
+
+  // A process outside of ours, holding a pipe that closes when we end, however that happens: then it takes
+  // the servers down.
+  #watch() {
+    // Only the shell holds on to its output, which tells us the end: after ours nobody would read it.
+    const down = 'cat <&3 >/dev/null; exec 3<&-; "$0" down "$1" >/dev/null 2>&1';
+    const watcher = spawn('setsid', ['--fork', 'sh', '-c', down, SCRIPT, this.directory],
+      {env: BASE_ENVIRONMENT, stdio: ['ignore', 'pipe', 'ignore', 'pipe']});
+    this.#lifeline = watcher.stdio[3];
+    this.#ended = new Promise((resolve) => watcher.stdout.on('close', resolve).resume());
+  }
+
+  #script(...args) {
+    return mustRun(SCRIPT, args, {env: BASE_ENVIRONMENT});
+  }
+}
+
+async function childrenOf(pid) {
+  return (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).split(' ').filter(Boolean).map(Number);
+}
+
+// Lines such as: export NAME='value'
+export async function readEnvironment(file) {
+  const variables = {};
+  for (const line of (await readFile(file, 'utf8')).split('\n')) {
+    const match = line.match(/^export (\w+)='(.*)'$/);
+    if (match) variables[match[1]] = match[2].replaceAll(String.raw`'\''`, "'");
+  }
+  return variables;
+}
