@@ -30,6 +30,7 @@ find_package(spdlog REQUIRED)
 find_package(simdjson REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(yaml-cpp REQUIRED)
+find_package(ZLIB REQUIRED)
 
 if(GOD33_SANITIZER)
   add_compile_options(-fsanitize=${GOD33_SANITIZER} -fno-omit-frame-pointer -fno-sanitize-recover=all)

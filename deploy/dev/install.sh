@@ -6,7 +6,7 @@ BUILD_PACKAGES=(
   g++ cmake ninja-build ccache pkg-config git ca-certificates curl jq openssl
   libgrpc++-dev protobuf-compiler-grpc libprotobuf-dev protobuf-compiler libabsl-dev
   libpq-dev librabbitmq-dev libboost-dev libspdlog-dev libfmt-dev libcli11-dev
-  prometheus-cpp-dev libyaml-cpp-dev libsimdjson-dev libssl-dev
+  prometheus-cpp-dev libyaml-cpp-dev libsimdjson-dev libssl-dev zlib1g-dev
   catch2 golang-github-gogo-googleapis-dev
 )
 SERVER_PACKAGES=(postgresql-15 postgresql-client-15 rabbitmq-server)

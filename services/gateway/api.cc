@@ -11,9 +11,11 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "http/url.h"
+#include "proto/documentation.h"
 #include "services/gateway/answer.h"
 #include "services/gateway/call_metadata.h"
 #include "services/gateway/services.h"
+#include "transcode/openapi.h"
 #include "transcode/request.h"
 
 namespace god33::gateway {
@@ -82,10 +84,24 @@ absl::Status Api::AddEndpoint(const transcode::Route& route) {
       .service = rule.served_by(),
       .method = StrCat("/", route.method->service()->full_name(), "/", route.method->name()),
       .success_status = rule.http_status() == 0 ? 200 : rule.http_status(),
+      .tagged = rule.etag(),
       .request = Prototype(route.method->input_type()),
       .response = Prototype(route.method->output_type()),
       .writer = transcode::JsonWriter(*route.method->output_type(), route.response_field)});
   return absl::OkStatus();
+}
+
+std::string Api::OpenApi() const {
+  const transcode::OpenApiInfo info = {
+      .title = "33GOD coordination plane",
+      .version = "1",
+      .description = "Events, workflows and agents, as REST. The same as gRPC: god33.store.v1."};
+  return transcode::WriteOpenApi(table_, info, ProtoDocumentation());
+}
+
+std::string Api::AllowedOn(const std::string& path) const {
+  const auto match = table_.Find("OPTIONS", path);
+  return match.ok() ? match->allow : "";
 }
 
 void Api::Handle(std::shared_ptr<Exchange> exchange) const {
@@ -110,6 +126,7 @@ void Api::Call(const transcode::Match& match, std::shared_ptr<Exchange> exchange
     return exchange->Fail(MakeError(absl::StatusCode::kUnavailable, "SERVICE_NOT_CONFIGURED",
                                     StrCat(endpoint.service, " is not part of this installation")));
   }
+  if (endpoint.tagged) exchange->set_tagged();
   const http::Request& request = exchange->request();
   const auto pending = std::make_shared<Pending>();
   pending->request = endpoint.request->New(&pending->arena);

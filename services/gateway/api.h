@@ -23,6 +23,12 @@ class Api {
       const std::vector<const google::protobuf::ServiceDescriptor*>& services, Upstreams& upstreams,
       absl::Duration timeout);
 
+  // The verbs that a path answers, "GET, HEAD"; empty if there is nothing at it.
+  std::string AllowedOn(const std::string& path) const;
+
+  // The description of all routes, an OpenAPI document.
+  std::string OpenApi() const;
+
   // Answers, sooner or later; does not block.
   void Handle(std::shared_ptr<Exchange> exchange) const;
 
@@ -32,6 +38,7 @@ class Api {
     std::string service;
     std::string method;
     int success_status = 200;
+    bool tagged = false;
     const google::protobuf::Message* request = nullptr;  // prototypes
     const google::protobuf::Message* response = nullptr;
     transcode::JsonWriter writer;

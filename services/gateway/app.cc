@@ -48,8 +48,8 @@ absl::StatusOr<std::unique_ptr<App>> App::Start(const Config& config) {
   auto api = Api::Create(Services(), parts->upstreams, config.request_timeout);
   if (!api.ok()) return api.status();
   parts->api = *std::move(api);
-  parts->frontend =
-      std::make_unique<Frontend>(*parts->api, parts->health_check, parts->ids, parts->metrics);
+  parts->frontend = std::make_unique<Frontend>(*parts->api, parts->health_check, parts->config.cors,
+                                               parts->api->OpenApi(), parts->ids, parts->metrics);
 
   auto ops = rpc::OpsServer::Start(config.common.http_listen, parts->health, parts->registry);
   if (!ops.ok()) return ops.status();

@@ -74,6 +74,17 @@ Config ParseConfig(int argc, char** argv, const std::set<std::string>& services)
       ->envname("GOD33_MAX_CONNECTIONS")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
+  app.add_option_function<std::string>(
+         "--cors-origins",
+         [&config](const std::string& text) {
+           auto cors = Cors::Parse(text);
+           if (!cors.ok()) {
+             throw CLI::ValidationError("--cors-origins", std::string(MessageOf(cors.status())));
+           }
+           config.cors = *std::move(cors);
+         },
+         "Origins whose pages may call from a browser, separated by commas; * for all")
+      ->envname("GOD33_CORS_ORIGINS");
   rpc::ParseOrExit(app, argc, argv);
   return config;
 }

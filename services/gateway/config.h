@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "rpc/process.h"
+#include "services/gateway/cors.h"
 
 namespace god33::gateway {
 
@@ -19,6 +20,7 @@ struct Config {
   absl::Duration drain_timeout = absl::Seconds(5);
   std::size_t max_body_bytes = 17 << 20;
   std::size_t max_connections = 10'000;
+  Cors cors;
 };
 
 // Reads the command line and the environment; `services` are the names that may have an address.

@@ -6,15 +6,17 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "services/gateway/answer.h"
+#include "services/gateway/representation.h"
 #include "telemetry/log.h"
 
 namespace god33::gateway {
 
 Exchange::Exchange(http::Request request, std::unique_ptr<http::Responder> responder,
-                   std::string id, Metrics& metrics)
+                   std::string id, const Cors& cors, Metrics& metrics)
     : request_(std::move(request)),
       responder_(std::move(responder)),
       id_(std::move(id)),
+      cors_(cors),
       metrics_(metrics),
       began_nanos_(MonotonicNanos()) {}
 
@@ -32,6 +34,10 @@ void Exchange::Fail(const absl::Status& status, const std::string& cause) {
 }
 
 void Exchange::Finish(http::Response response, const std::string& error) {
+  if (tagged_) Tag(request_, response);
+  Compress(request_, response);
+  cors_.Allow(request_, response);
+  response.headers.emplace_back("X-Request-Id", id_);
   const absl::Duration took = absl::Nanoseconds(MonotonicNanos() - began_nanos_);
   metrics_.Count(request_.method, route_, response.status, took);
   const LogLevel level = response.status >= 500 ? LogLevel::kWarning : LogLevel::kDebug;
@@ -45,7 +51,6 @@ void Exchange::Finish(http::Response response, const std::string& error) {
        {"bytes", response.body.size()},
        {"peer", request_.peer},
        {"error", error}});
-  response.headers.emplace_back("X-Request-Id", id_);
   responder_->Send(std::move(response));
 }
 

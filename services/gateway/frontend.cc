@@ -9,22 +9,41 @@
 namespace god33::gateway {
 namespace {
 
-constexpr char kHealthz[] = "/healthz";
-constexpr char kLivez[] = "/livez";
+constexpr std::string_view kHealthz = "/healthz";
+constexpr std::string_view kLivez = "/livez";
+constexpr std::string_view kOpenApi = "/openapi.json";
 constexpr char kAllow[] = "GET, HEAD";
+
+bool IsOwn(const std::string& path) {
+  return path == kHealthz || path == kLivez || path == kOpenApi;
+}
 
 }  // namespace
 
 void Frontend::Handle(http::Request request, std::unique_ptr<http::Responder> responder) const {
   std::string id = RequestId(request.headers, ids_);
-  const auto exchange =
-      std::make_shared<Exchange>(std::move(request), std::move(responder), std::move(id), metrics_);
+  const auto exchange = std::make_shared<Exchange>(std::move(request), std::move(responder),
+                                                   std::move(id), cors_, metrics_);
   const std::string& path = exchange->request().path;
-  if (path != kHealthz && path != kLivez) return api_.Handle(exchange);
+  if (Cors::IsPreflight(exchange->request())) {
+    exchange->set_route("preflight");
+    return exchange->Send(
+        cors_.Preflight(exchange->request(), IsOwn(path) ? kAllow : api_.AllowedOn(path)));
+  }
+  if (IsOwn(path)) return HandleOwn(exchange);
+  api_.Handle(exchange);
+}
+
+void Frontend::HandleOwn(std::shared_ptr<Exchange> exchange) const {
+  const std::string& path = exchange->request().path;
   exchange->set_route(path);
   const std::string& verb = exchange->request().method;
   if (verb != "GET" && verb != "HEAD") return exchange->Send(NotAllowed(path, kAllow));
   if (path == kLivez) return exchange->Send(JsonAnswer(200, R"({"status":"ok"})"));
+  if (path == kOpenApi) {
+    exchange->set_tagged();
+    return exchange->Send(JsonAnswer(200, openapi_));
+  }
   health_.Run([exchange](HealthCheck::Report report) {
     exchange->Send(JsonAnswer(report.serving ? 200 : 503, std::move(report.json)));
   });

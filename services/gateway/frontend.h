@@ -7,18 +7,26 @@
 #include "base/ids.h"
 #include "http/server.h"
 #include "services/gateway/api.h"
+#include "services/gateway/cors.h"
 #include "services/gateway/health_check.h"
 #include "services/gateway/metrics.h"
 
 namespace god33::gateway {
 
-// Where every HTTP request enters: gives it an id, and hands it to the API or answers one of the
-// only two routes that no annotation makes, /healthz and /livez. Thread-safe.
+// Where every HTTP request enters: gives it an id, and hands it to the API or answers one of the few
+// routes that no annotation makes: /healthz, /livez, /openapi.json, and what browsers ask before they let a
+// page of another origin call. Thread-safe.
 class Frontend {
  public:
-  // All must outlive it, and the requests under way.
-  Frontend(const Api& api, const HealthCheck& health, IdSource& ids, Metrics& metrics)
-      : api_(api), health_(health), ids_(ids), metrics_(metrics) {}
+  // All must outlive it, and the requests under way. `openapi` is the description of the API.
+  Frontend(const Api& api, const HealthCheck& health, const Cors& cors, std::string openapi,
+           IdSource& ids, Metrics& metrics)
+      : api_(api),
+        health_(health),
+        cors_(cors),
+        openapi_(std::move(openapi)),
+        ids_(ids),
+        metrics_(metrics) {}
 
   // An http::Handler.
   void Handle(http::Request request, std::unique_ptr<http::Responder> responder) const;
@@ -27,8 +35,12 @@ class Frontend {
   http::Response Refuse(int status, std::string_view detail) const;
 
  private:
+  void HandleOwn(std::shared_ptr<Exchange> exchange) const;
+
   const Api& api_;
   const HealthCheck& health_;
+  const Cors& cors_;
+  const std::string openapi_;
   IdSource& ids_;
   Metrics& metrics_;
 };

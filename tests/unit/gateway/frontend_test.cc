@@ -25,7 +25,7 @@ class Gateway {
                                                               "event-store-manager"})
       : upstreams(configured),
         api_(*Api::Create(Services(), upstreams, absl::Seconds(30))),
-        frontend_(*api_, health_, ids_, metrics_) {}
+        frontend_(*api_, health_, cors_, R"({"openapi":"3.1.0"})", ids_, metrics_) {}
 
   Outcome& Send(http::Request request) {
     Outcome& outcome = outcomes_.emplace_back();
@@ -59,6 +59,7 @@ class Gateway {
 
  private:
   CountingIds ids_;
+  const Cors cors_ = *Cors::Parse("https://a.example");
   prometheus::Registry registry_;
   Metrics metrics_{registry_};
   HealthCheck health_{ServedBy(Services()), upstreams};
@@ -228,6 +229,66 @@ TEST_CASE("refusals of the HTTP server are counted") {
   Gateway gateway;
   CHECK(http::Find(gateway.Refuse(431).headers, "X-Request-Id") == kFirstId);
   CHECK(gateway.Counted("other", "unmatched", 431) == 1);
+}
+
+TEST_CASE("a page of an allowed origin may call, and see the answer") {
+  Gateway gateway;
+  const Outcome& asked = gateway.Send(
+      {.method = "OPTIONS",
+       .path = "/api/v1/events",
+       .headers = {{"Origin", "https://a.example"}, {"Access-Control-Request-Method", "POST"}}});
+  CHECK(asked.response.status == 204);
+  CHECK(Header(asked, "Access-Control-Allow-Origin") == "https://a.example");
+  CHECK(Header(asked, "Access-Control-Allow-Methods") == "GET, HEAD, POST");
+  const Outcome& live = gateway.Send(
+      {.method = "GET", .path = "/livez", .headers = {{"Origin", "https://a.example"}}});
+  CHECK(Header(live, "Access-Control-Allow-Origin") == "https://a.example");
+}
+
+TEST_CASE("a page of another origin is told nothing") {
+  Gateway gateway;
+  const Outcome& asked = gateway.Send(
+      {.method = "OPTIONS",
+       .path = "/livez",
+       .headers = {{"Origin", "https://b.example"}, {"Access-Control-Request-Method", "GET"}}});
+  CHECK(asked.response.status == 204);
+  CHECK(Header(asked, "Access-Control-Allow-Methods").empty());
+  CHECK(Header(asked, "Access-Control-Allow-Origin").empty());
+  CHECK(Header(asked, "Vary") == "Origin");
+}
+
+TEST_CASE("a single event is tagged, and not sent again to who has it") {
+  Gateway gateway;
+  const auto get = [&](const std::string& tag) -> Outcome& {
+    Outcome& outcome = gateway.Send(
+        {.method = "GET", .path = "/api/v1/events/e1", .headers = {{"If-None-Match", tag}}});
+    auto& call = gateway.upstreams.calls.back();
+    dynamic_cast<GetEventResponse&>(*call.call.response).mutable_event()->set_event_id("e1");
+    std::move(call.done)(grpc::Status::OK);
+    return outcome;
+  };
+  const std::string tag = Header(get(""), "ETag");
+  REQUIRE(tag.size() > 4);
+  const Outcome& again = get(StrCat("\"x\", ", tag));
+  CHECK(again.response.status == 304);
+  CHECK(again.response.body.empty());
+  CHECK(Header(again, "ETag") == tag);
+  CHECK(get("W/\"other\"").response.status == 200);
+  CHECK(gateway.Counted("GET", "/api/v1/events/{event_id}", 304) == 1);
+}
+
+TEST_CASE("errors are not tagged") {
+  Gateway gateway;
+  const Outcome& outcome = gateway.Get("/api/v1/events/e1");
+  std::move(gateway.upstreams.calls[0].done)(rpc::ToGrpc(absl::NotFoundError("no")));
+  CHECK(outcome.response.status == 404);
+  CHECK(Header(outcome, "ETag").empty());
+}
+
+TEST_CASE("the description of the API is there") {
+  Gateway gateway;
+  CHECK(gateway.Get("/openapi.json").response.body == R"({"openapi":"3.1.0"})");
+  CHECK(gateway.Send({.method = "POST", .path = "/openapi.json"}).response.status == 405);
 }
 
 }  // namespace
