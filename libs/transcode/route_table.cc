@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -110,15 +111,26 @@ absl::Status AddRoutes(const MethodDescriptor* method, std::vector<Route>& route
 }
 
 absl::Status CheckClashes(const std::vector<Route>& routes) {
-  std::map<std::pair<std::string, std::string>, const Route*> seen;
+  std::map<std::tuple<std::string, std::string, bool>, const Route*> seen;
   for (const Route& route : routes) {
-    const auto [other, added] = seen.emplace(std::pair(route.verb, route.path.Shape()), &route);
+    const auto [other, added] =
+        seen.emplace(std::tuple(route.verb, route.path.Shape(), route.takes_list()), &route);
     if (added) continue;
     return InvalidArgument(StrCat(other->second->method->full_name(), " and ",
                                   route.method->full_name(), " both answer ", route.verb, " ",
                                   route.path.Shape()));
   }
   return absl::OkStatus();
+}
+
+bool IsList(std::string_view body) {
+  const std::size_t begin = body.find_first_not_of(" \t\r\n");
+  return begin != std::string_view::npos && body[begin] == '[';
+}
+
+// Whether two routes answer the same requests but for the kind of their bodies.
+bool AreTwins(const Route& a, const Route& b) {
+  return a.verb == b.verb && a.path.Shape() == b.path.Shape();
 }
 
 bool Answers(const Route& route, std::string_view verb) {
@@ -140,22 +152,29 @@ absl::StatusOr<RouteTable> RouteTable::Compile(
   if (absl::Status status = CheckClashes(table.routes_); !status.ok()) return status;
   std::stable_sort(table.routes_.begin(), table.routes_.end(), [](const Route& a, const Route& b) {
     if (IsMoreSpecific(a.path, b.path)) return true;
-    return !IsMoreSpecific(b.path, a.path) && a.verb != "*" && b.verb == "*";
+    if (IsMoreSpecific(b.path, a.path)) return false;
+    if ((a.verb == "*") != (b.verb == "*")) return b.verb == "*";
+    return std::pair(a.verb, a.path.Shape()) < std::pair(b.verb, b.path.Shape());
   });
   return table;
 }
 
-absl::StatusOr<Match> RouteTable::Find(std::string_view verb, std::string_view path) const {
+absl::StatusOr<Match> RouteTable::Find(std::string_view verb, std::string_view path,
+                                       std::string_view body) const {
   const RawSegments segments = SplitPath(path);
   Match match;
   std::set<std::string> allowed;
-  for (const Route& route : routes_) {
-    if (!route.path.Matches(segments)) continue;
-    if (!Answers(route, verb)) {
-      allowed.insert(route.verb);
-      if (route.verb == "GET") allowed.insert("HEAD");
+  for (std::size_t i = 0; i < routes_.size(); ++i) {
+    if (!routes_[i].path.Matches(segments)) continue;
+    if (!Answers(routes_[i], verb)) {
+      allowed.insert(routes_[i].verb);
+      if (routes_[i].verb == "GET") allowed.insert("HEAD");
       continue;
     }
+    // Twins stand next to each other.
+    const bool twin = i + 1 < routes_.size() && AreTwins(routes_[i], routes_[i + 1]) &&
+                      routes_[i].takes_list() != IsList(body);
+    const Route& route = routes_[twin ? i + 1 : i];
     auto values = route.path.Extract(segments);
     if (!values.ok()) return values.status();
     match.route = &route;

@@ -22,6 +22,9 @@ struct Route {
   bool whole_body = false;           // body: "*"
   const google::protobuf::FieldDescriptor* body_field = nullptr;      // body: "<field>"
   const google::protobuf::FieldDescriptor* response_field = nullptr;  // null: the whole answer
+
+  // The body is a JSON array.
+  bool takes_list() const { return body_field != nullptr && body_field->is_repeated(); }
 };
 
 // What a request's verb and path lead to.
@@ -37,13 +40,16 @@ class RouteTable {
  public:
   // InvalidArgument, with the method's name, for an annotation that can't work: bad template,
   // unknown field, a path variable that is a list or a message, a streaming method. Also for a
-  // clash: two bindings that match the same requests; it names both methods.
+  // clash: two bindings that match the same requests; it names both methods. One whose body is a list and
+  // one whose body isn't don't clash.
   static absl::StatusOr<RouteTable> Compile(
       const std::vector<const google::protobuf::ServiceDescriptor*>& services);
 
   // The most specific route (see IsMoreSpecific) for a path as sent, without its query. HEAD finds
-  // the routes of GET. InvalidArgument for a variable that can't be decoded.
-  absl::StatusOr<Match> Find(std::string_view verb, std::string_view path) const;
+  // the routes of GET. Of two that differ in that only, the one that takes such a body, a list or not.
+  // InvalidArgument for a variable that can't be decoded.
+  absl::StatusOr<Match> Find(std::string_view verb, std::string_view path,
+                             std::string_view body = {}) const;
 
   const std::vector<Route>& routes() const { return routes_; }
 

@@ -97,7 +97,11 @@ absl::Status ReadPaging(const store::v1::ListEventsRequest& request, EventQuery&
     return InvalidField("order",
                         StrCat("expected asc or desc, got \"", Clip(request.order(), 40), "\""));
   }
-  query.descending = request.order() == "desc";
+  const bool legacy = request.generation() == "legacy";
+  if (!legacy && !request.generation().empty()) {
+    return InvalidField("generation", "expected nothing or legacy");
+  }
+  query.descending = request.order().empty() ? legacy : request.order() == "desc";
   if (request.min_position() < 0) return InvalidField("min_position", "expected 0 or more");
   query.min_position = request.min_position();
   return absl::OkStatus();

@@ -106,7 +106,7 @@ std::string Api::AllowedOn(const std::string& path) const {
 
 void Api::Handle(std::shared_ptr<Exchange> exchange) const {
   const http::Request& request = exchange->request();
-  const auto match = table_.Find(request.method, request.path);
+  const auto match = table_.Find(request.method, request.path, request.body);
   if (!match.ok()) return exchange->Fail(match.status());
   if (match->route == nullptr) return RefuseRoute(*exchange, match->allow);
   exchange->set_route(match->route->path.text());

@@ -138,6 +138,16 @@ TEST_CASE("the order is ascending unless asked for otherwise") {
   }
 }
 
+TEST_CASE("a legacy reader gets the newest first, unless he asks otherwise") {
+  store::v1::ListEventsRequest request;
+  request.set_generation("legacy");
+  CHECK(ReadQuery(request)->descending);
+  request.set_order("asc");
+  CHECK_FALSE(ReadQuery(request)->descending);
+  request.set_generation("next");
+  CHECK(FieldOf(ReadQuery(request).status()) == "generation");
+}
+
 TEST_CASE("each error names its field") {
   CHECK(FaultAfter([](Request& r) { r.set_workflow_id("x"); }) == "workflow_id");
   CHECK(FaultAfter([](Request& r) { r.set_correlation_id("x"); }) == "correlation_id");

@@ -168,5 +168,28 @@ TEST_CASE("annotations that can't work are refused with the method's name") {
   CHECK_FALSE(streaming.Compile().ok());
 }
 
+TEST_CASE("a list and anything else at the same path are two methods") {
+  const Services services(Method("One", R"(post: "/kinds" body: "inner")") +
+                          Method("Other", R"(post: "/kinds/{text}" body: "inner")") +
+                          Method("Many", R"(post: "/kinds" body: "inners")") +
+                          Method("Put", R"(put: "/kinds" body: "inners")"));
+  const auto table = services.Compile();
+  REQUIRE(table.ok());
+  const auto find = [&](std::string_view body) {
+    return table->Find("POST", "/kinds", body)->route->method->name();
+  };
+  CHECK(find("[]") == "Many");
+  CHECK(find(" \r\n\t[1") == "Many");
+  for (const char* other : {"", "{}", "x[", "\"[\"", "null"}) CHECK(find(other) == "One");
+  CHECK(table->Find("PUT", "/kinds", "{}")->route->method->name() == "Put");
+  CHECK(Find(*table, "GET", "/kinds") == "[POST, PUT]");
+}
+
+TEST_CASE("two lists at the same path clash") {
+  const Services services(Method("A", R"(post: "/kinds" body: "inners")") +
+                          Method("B", R"(post: "/kinds" body: "texts")"));
+  CHECK_FALSE(services.Compile().ok());
+}
+
 }  // namespace
 }  // namespace god33::transcode
