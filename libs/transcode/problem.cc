@@ -20,8 +20,9 @@ int HttpStatusOf(const absl::Status& status) {
     case absl::StatusCode::kOk:
       return 200;
     case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kFailedPrecondition:
       return 400;
+    case absl::StatusCode::kFailedPrecondition:
+      return ReasonOf(status) == "IDEMPOTENCY_KEY_REUSED" ? 422 : 400;
     case absl::StatusCode::kOutOfRange:
       return ReasonOf(status) == "retention" ? 410 : 400;
     case absl::StatusCode::kUnauthenticated:

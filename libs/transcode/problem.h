@@ -19,7 +19,8 @@ struct Problem {
 };
 
 // The HTTP status of a canonical code, after google/rpc/code.proto. OUT_OF_RANGE with the reason
-// `retention` is 410: what was asked for has been there.
+// `retention` is 410: what was asked for has been there. FAILED_PRECONDITION with IDEMPOTENCY_KEY_REUSED is
+// 422, as the Idempotency-Key draft wants it.
 int HttpStatusOf(const absl::Status& status);
 
 // The problem that an error is. What an internal one (INTERNAL, UNKNOWN, DATA_LOSS) says is not for

@@ -64,8 +64,8 @@ absl::StatusOr<std::unique_ptr<App>> App::Start(const Config& config) {
       std::make_unique<LogWriter>(LogWriter::Options{.database = config.Database("writer"),
                                                      .batch_events = config.batch_events},
                                   parts->clock, parts->metrics, parts->health);
-  parts->service =
-      std::make_unique<AppendService>(*parts->writer, parts->payloads, parts->clock, parts->ids);
+  parts->service = std::make_unique<AppendService>(*parts->writer, parts->payloads, parts->clock,
+                                                   parts->ids, config.Database("idempotency-keys"));
   auto server =
       rpc::Server::Start({.listen = config.common.listen, .reflection = config.reflection},
                          {parts->service.get()}, parts->health);

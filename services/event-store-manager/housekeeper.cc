@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "services/event-store-manager/idempotency.h"
 #include "telemetry/log.h"
 
 namespace god33::manager {
@@ -15,15 +16,20 @@ constexpr int kMonthsAhead = 3;
 constexpr pg::Statement kEnsure = {"ensure_partitions",
                                    "SELECT ensure_event_partitions($1::integer)"};
 
-absl::Status EnsurePartitions(const pg::Config& database) {
-  auto connection = pg::Connection::Open(database);
-  if (!connection.ok()) return connection.status();
-  const auto made = (*connection)->Query(kEnsure, pg::Params().Int4(kMonthsAhead));
+absl::Status EnsurePartitions(pg::Connection& connection) {
+  const auto made = connection.Query(kEnsure, pg::Params().Int4(kMonthsAhead));
   if (!made.ok()) return made.status();
   if (made->Int4(0, 0) > 0) {
     Log(LogLevel::kInfo, "made partitions ahead", {{"partitions", made->Int4(0, 0)}});
   }
   return absl::OkStatus();
+}
+
+absl::Status KeepHouse(const pg::Config& database) {
+  auto connection = pg::Connection::Open(database);
+  if (!connection.ok()) return connection.status();
+  if (absl::Status status = EnsurePartitions(**connection); !status.ok()) return status;
+  return IdempotencyKeys::Expire(**connection).status();
 }
 
 }  // namespace
@@ -38,9 +44,9 @@ Housekeeper::~Housekeeper() {
 
 void Housekeeper::Run() {
   while (!stop_.WaitFor(absl::ZeroDuration())) {
-    const absl::Status status = EnsurePartitions(database_);
+    const absl::Status status = KeepHouse(database_);
     if (!status.ok()) {
-      Log(LogLevel::kWarning, "partitions could not be made ahead", {{"error", MessageOf(status)}});
+      Log(LogLevel::kWarning, "housekeeping failed", {{"error", MessageOf(status)}});
     }
     stop_.WaitFor(status.ok() ? kEvery : kAgainAfter);
   }

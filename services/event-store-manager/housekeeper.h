@@ -7,7 +7,8 @@
 
 namespace god33::manager {
 
-// Keeps the partitions of the coming months made, so that no append has to make one.
+// Keeps the partitions of the coming months made, so that no append has to make one, and forgets old
+// idempotency keys.
 class Housekeeper {
  public:
   explicit Housekeeper(pg::Config database);

@@ -19,6 +19,8 @@ using store::v1::AppendEventsRequest;
 using store::v1::AppendEventsResponse;
 
 constexpr int kMostEvents = 1000;
+constexpr std::size_t kKeyThreads = 2;
+constexpr std::size_t kMostKeysWaiting = 1000;
 
 template <typename Request>
 AppendTerms TermsOf(const Request& request) {
@@ -58,11 +60,9 @@ void Fill(Told told, const sequence::Placed& placed, const sequence::Outcome& ou
   }
 }
 
-// Hands the unit to the writer; `fill` is called with each event's answer.
+// Hands the unit to the writer; `fill` is called with each event's answer, then the call ends.
 template <typename Fill>
-grpc::ServerUnaryReactor* Submit(grpc::CallbackServerContext* context, LogWriter& writer,
-                                 sequence::Unit unit, Fill fill) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+void Submit(grpc::ServerUnaryReactor* reactor, LogWriter& writer, sequence::Unit unit, Fill fill) {
   Submission submission;
   submission.received_nanos = MonotonicNanos();
   for (const sequence::NewEvent& event : unit.events) {
@@ -80,29 +80,74 @@ grpc::ServerUnaryReactor* Submit(grpc::CallbackServerContext* context, LogWriter
   if (absl::Status status = writer.SubmitAppend(std::move(submission)); !status.ok()) {
     reactor->Finish(rpc::ToGrpc(status));
   }
-  return reactor;
 }
 
 }  // namespace
+
+AppendService::AppendService(LogWriter& writer, const wire::PayloadRegistry& registry, Clock& clock,
+                             IdSource& ids, pg::Config database)
+    : writer_(writer),
+      registry_(registry),
+      clock_(clock),
+      ids_(ids),
+      keys_(std::move(database)),
+      executor_(kKeyThreads, kMostKeysWaiting) {}
+
+template <typename Request, typename Fill>
+grpc::ServerUnaryReactor* AppendService::Append(grpc::CallbackServerContext* context,
+                                                const Request* request, const std::string& caller,
+                                                ReadUnit read, Fill fill) {
+  const auto key = IdempotencyKeyOf(*context);
+  if (!key.ok()) return Refuse(context, key.status());
+  auto unit = read(ids_);
+  if (!unit.ok()) return Refuse(context, unit.status());
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  if (key->empty()) {
+    Submit(reactor, writer_, *std::move(unit), fill);
+    return reactor;
+  }
+  const bool accepted =
+      executor_.TrySubmit([this, reactor, request, caller, key = *key, read, fill] {
+        auto claimed = ReadClaimed(caller, key, request->SerializeAsString(), read);
+        if (!claimed.ok()) return reactor->Finish(rpc::ToGrpc(claimed.status()));
+        Submit(reactor, writer_, *std::move(claimed), fill);
+      });
+  if (!accepted) {
+    reactor->Finish(rpc::ToGrpc(MakeError(absl::StatusCode::kResourceExhausted, "BUSY",
+                                          "too many requests with keys wait; retry")));
+  }
+  return reactor;
+}
+
+absl::StatusOr<sequence::Unit> AppendService::ReadClaimed(const std::string& caller,
+                                                          const std::string& key,
+                                                          std::string_view request,
+                                                          const ReadUnit& read) {
+  const auto claim = keys_.Claim(caller, key, request);
+  if (!claim.ok()) return claim.status();
+  ClaimedIds ids(*claim);
+  return read(ids);
+}
 
 grpc::ServerUnaryReactor* AppendService::AppendEvent(grpc::CallbackServerContext* context,
                                                      const AppendEventRequest* request,
                                                      AppendEventResponse* response) {
   const auto principal = rpc::PrincipalOf(*context);
   if (!principal.ok()) return Refuse(context, principal.status());
-  const AppendTerms terms = TermsOf(*request);
-  auto aggregate = ReadTerms(terms);
-  if (!aggregate.ok()) return Refuse(context, aggregate.status());
-  if (!request->has_event()) {
-    return Refuse(context, InvalidField("event", "expected an event, got none"));
-  }
-  auto event =
-      ReadNewEvent(request->event(), "event", principal->subject, terms, registry_, clock_, ids_);
-  if (!event.ok()) return Refuse(context, event.status());
-  sequence::Unit unit;
-  unit.events.push_back(*std::move(event));
-  unit.aggregate = *std::move(aggregate);
-  return Submit(context, writer_, std::move(unit),
+  const std::string caller = principal->subject;
+  const auto read = [this, request, caller](IdSource& ids) -> absl::StatusOr<sequence::Unit> {
+    const AppendTerms terms = TermsOf(*request);
+    auto aggregate = ReadTerms(terms);
+    if (!aggregate.ok()) return aggregate.status();
+    if (!request->has_event()) return InvalidField("event", "expected an event, got none");
+    auto event = ReadNewEvent(request->event(), "event", caller, terms, registry_, clock_, ids);
+    if (!event.ok()) return event.status();
+    sequence::Unit unit;
+    unit.events.push_back(*std::move(event));
+    unit.aggregate = *std::move(aggregate);
+    return unit;
+  };
+  return Append(context, request, caller, read,
                 [response](Told told, std::size_t i, const sequence::Outcome& outcome) {
                   Fill(std::move(told), outcome.placed[i], outcome, *response);
                 });
@@ -113,22 +158,26 @@ grpc::ServerUnaryReactor* AppendService::AppendEvents(grpc::CallbackServerContex
                                                       AppendEventsResponse* response) {
   const auto principal = rpc::PrincipalOf(*context);
   if (!principal.ok()) return Refuse(context, principal.status());
-  const AppendTerms terms = TermsOf(*request);
-  auto aggregate = ReadTerms(terms);
-  if (!aggregate.ok()) return Refuse(context, aggregate.status());
-  if (request->events_size() < 1 || request->events_size() > kMostEvents) {
-    return Refuse(context, InvalidField("events", StrCat("expected 1 to ", kMostEvents,
-                                                         " events, got ", request->events_size())));
-  }
-  sequence::Unit unit;
-  for (int i = 0; i < request->events_size(); ++i) {
-    auto event = ReadNewEvent(request->events(i), StrCat("events[", i, "]"), principal->subject,
-                              terms, registry_, clock_, ids_);
-    if (!event.ok()) return Refuse(context, event.status());
-    unit.events.push_back(*std::move(event));
-  }
-  unit.aggregate = *std::move(aggregate);
-  return Submit(context, writer_, std::move(unit),
+  const std::string caller = principal->subject;
+  const auto read = [this, request, caller](IdSource& ids) -> absl::StatusOr<sequence::Unit> {
+    const AppendTerms terms = TermsOf(*request);
+    auto aggregate = ReadTerms(terms);
+    if (!aggregate.ok()) return aggregate.status();
+    if (request->events_size() < 1 || request->events_size() > kMostEvents) {
+      return InvalidField(
+          "events", StrCat("expected 1 to ", kMostEvents, " events, got ", request->events_size()));
+    }
+    sequence::Unit unit;
+    for (int i = 0; i < request->events_size(); ++i) {
+      auto event = ReadNewEvent(request->events(i), StrCat("events[", i, "]"), caller, terms,
+                                registry_, clock_, ids);
+      if (!event.ok()) return event.status();
+      unit.events.push_back(*std::move(event));
+    }
+    unit.aggregate = *std::move(aggregate);
+    return unit;
+  };
+  return Append(context, request, caller, read,
                 [response](Told told, std::size_t i, const sequence::Outcome& outcome) {
                   Fill(std::move(told), outcome.placed[i], outcome, *response->add_results());
                 });

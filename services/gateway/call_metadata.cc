@@ -26,6 +26,14 @@ bool IsTraceParent(std::string_view text) {
          text.substr(53).find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
+// gRPC carries visible ASCII only; a blank is what the service then refuses.
+std::string Visible(std::string_view text) {
+  std::string visible(text);
+  std::replace_if(
+      visible.begin(), visible.end(), [](char c) { return c < ' ' || c > '~'; }, ' ');
+  return visible;
+}
+
 }  // namespace
 
 std::string RequestId(const http::Headers& headers, IdSource& ids) {
@@ -43,6 +51,8 @@ auth::Metadata CallMetadata(const auth::Principal& principal, const std::string&
   metadata.emplace_back("x-request-id", request_id);
   const std::string_view trace = http::Find(headers, "traceparent");
   if (IsTraceParent(trace)) metadata.emplace_back("traceparent", trace);
+  const std::string_view key = http::Find(headers, "Idempotency-Key");
+  if (!key.empty()) metadata.emplace_back("idempotency-key", Visible(key));
   return metadata;
 }
 

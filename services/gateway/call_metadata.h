@@ -12,7 +12,7 @@ namespace god33::gateway {
 // a new one.
 std::string RequestId(const http::Headers& headers, IdSource& ids);
 
-// What travels to a service with a call: the principal, x-request-id, and the client's traceparent
+// What travels to a service with a call: the principal, x-request-id, the client's idempotency key and traceparent
 // if it is well formed (W3C Trace Context, version 00). No other header of the client's is passed
 // on, so nobody can claim to be someone by sending x-god33-* himself.
 auth::Metadata CallMetadata(const auth::Principal& principal, const std::string& request_id,

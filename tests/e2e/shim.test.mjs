@@ -133,6 +133,56 @@ describe('the REST shim', () => {
     problem(await post(0), 409, 'VERSION_CONFLICT', 'expected_version');
   });
 
+  // Events without id and time, under a key.
+  const keyed = (key, body) => rest.post('/api/v1/events', JSON.stringify(body),
+    ['Content-Type: application/json', `Idempotency-Key: ${key}`]);
+
+  test('a request that is sent again under its key is carried out once', async () => {
+    const key = randomUUID();
+    const body = {event_type: 'a.b', payload: {key}};
+    const first = JSON.parse((await keyed(key, body)).text);
+    const again = JSON.parse((await keyed(key, body)).text);
+    assert.deepEqual(again, {...first, duplicate: true});
+    const many = await Promise.all(Array.from({length: 20}, () => keyed(key, body)));
+    assert.deepEqual(new Set(many.map((response) => response.text)), new Set([JSON.stringify(again)]));
+    assert.notEqual(JSON.parse((await keyed(randomUUID(), body)).text).event_id, first.event_id);
+  });
+
+  test('twenty first requests at once store one event', async () => {
+    const key = randomUUID();
+    const many = await Promise.all(Array.from({length: 20}, () => keyed(key, {event_type: 'a.b', payload: {}})));
+    assert.deepEqual(new Set(many.map((response) => JSON.parse(response.text).position)).size, 1);
+  });
+
+  test('an array under a key is carried out once, too', async () => {
+    const key = randomUUID();
+    const body = [{event_type: 'a.b', payload: {n: 1}}, {event_type: 'a.b', payload: {n: 2}}];
+    const first = JSON.parse((await keyed(key, body)).text);
+    const again = JSON.parse((await keyed(key, body)).text);
+    assert.deepEqual(again.results, first.results.map((result) => ({...result, duplicate: true})));
+    problem(await keyed(key, body.slice(0, 1)), 422, 'IDEMPOTENCY_KEY_REUSED', 'idempotency-key');
+  });
+
+  test('a key of another request is refused, and one that is none', async () => {
+    const key = randomUUID();
+    problem(await keyed(key, {event_type: 'a b', payload: {}}), 400, 'INVALID_ARGUMENT', 'event.event_type');
+    assert.equal((await keyed(key, {event_type: 'a.b', payload: {}})).status, 201, 'a request that was refused holds no key');
+    problem(await keyed(key, {event_type: 'a.b', payload: {n: 1}}), 422, 'IDEMPOTENCY_KEY_REUSED', 'idempotency-key');
+    for (const bad of ['two words', 'é', 'x'.repeat(256)]) {
+      problem(await keyed(bad, {event_type: 'a.b', payload: {}}), 400, 'INVALID_ARGUMENT', 'idempotency-key');
+    }
+  });
+
+  test('an append that expects a version is carried out once under its key', async () => {
+    const aggregate = `task/${randomUUID()}`;
+    const post = () => rest.post('/api/v1/events', '{"event_type":"a.b","payload":{}}',
+      ['Content-Type: application/json', `Idempotency-Key: ${aggregate}`], {aggregate, expected_version: 0});
+    assert.equal((await post()).status, 201);
+    const again = await post();
+    assert.equal(again.status, 201, again.text);
+    assert.equal(JSON.parse(again.text).duplicate, true);
+  });
+
   test('old readers find the bare array, the newest first', async () => {
     const events = JSON.parse((await rest.get('/legacy/api/v1/events', {limit: 3})).text);
     assert.ok(Array.isArray(events));

@@ -69,5 +69,17 @@ TEST_CASE("only a well-formed traceparent is passed on") {
   }
 }
 
+TEST_CASE("an idempotency key is passed on, as what gRPC can carry") {
+  const auto key = [](const std::string& header) {
+    for (const auto& [name, value] : CallMetadata({}, "id", {{"Idempotency-Key", header}})) {
+      if (name == "idempotency-key") return value;
+    }
+    return std::string("none");
+  };
+  CHECK(key("a-1") == "a-1");
+  CHECK(key("") == "none");
+  CHECK(key("a\xC3\xA9\x01z") == "a   z");
+}
+
 }  // namespace
 }  // namespace god33::gateway

@@ -63,6 +63,8 @@ TEST_CASE("canonical codes have their HTTP statuses") {
   }
   CHECK(HttpStatusOf(absl::OkStatus()) == 200);
   CHECK(HttpStatusOf(MakeError(StatusCode::kOutOfRange, "retention", "gone")) == 410);
+  CHECK(HttpStatusOf(MakeError(StatusCode::kFailedPrecondition, "IDEMPOTENCY_KEY_REUSED", "x")) ==
+        422);
 }
 
 TEST_CASE("text from outside can't break the JSON") {
