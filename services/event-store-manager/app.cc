@@ -14,6 +14,8 @@
 #include "services/event-store-manager/housekeeper.h"
 #include "services/event-store-manager/outbox.h"
 #include "services/event-store-manager/projector.h"
+#include "services/event-store-manager/replay_service.h"
+#include "services/event-store-manager/replayer.h"
 #include "services/event-store-manager/service.h"
 #include "services/event-store-manager/sorter.h"
 #include "telemetry/log.h"
@@ -44,7 +46,9 @@ struct App::Parts {
   std::unique_ptr<Follower> outbox_follower;
   std::unique_ptr<Follower> projection_follower;
   std::unique_ptr<Housekeeper> housekeeper;
+  std::unique_ptr<Replayer> replayer;
   std::unique_ptr<AppendService> service;
+  std::unique_ptr<ReplayService> replay_service;
   std::unique_ptr<rpc::OpsServer> ops;
   std::unique_ptr<rpc::Server> server;
 };
@@ -66,9 +70,14 @@ absl::StatusOr<std::unique_ptr<App>> App::Start(const Config& config) {
                                   parts->clock, parts->metrics, parts->health);
   parts->service = std::make_unique<AppendService>(*parts->writer, parts->payloads, parts->clock,
                                                    parts->ids, config.Database("idempotency-keys"));
+  parts->replay_service =
+      std::make_unique<ReplayService>(ReplayService::Options{.database = config.Database("replays"),
+                                                             .live_exchange = config.exchange,
+                                                             .enabled = config.event_replay},
+                                      parts->ids);
   auto server =
       rpc::Server::Start({.listen = config.common.listen, .reflection = config.reflection},
-                         {parts->service.get()}, parts->health);
+                         {parts->service.get(), parts->replay_service.get()}, parts->health);
   if (!server.ok()) return server.status();
   parts->server = *std::move(server);
 
@@ -81,6 +90,10 @@ absl::StatusOr<std::unique_ptr<App>> App::Start(const Config& config) {
       std::make_unique<Follower>("outbox", holder, config.Database("outbox"), parts->outbox);
   parts->projection_follower = std::make_unique<Follower>(
       "projector", holder, config.Database("projector"), parts->projector);
+  if (config.event_replay) {
+    parts->replayer = std::make_unique<Replayer>(config.Database("replayer"),
+                                                 config.Broker("replayer"), parts->metrics);
+  }
   parts->housekeeper = std::make_unique<Housekeeper>(config.Database("housekeeper"));
 
   Log(LogLevel::kInfo, "serving",

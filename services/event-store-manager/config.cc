@@ -102,6 +102,8 @@ Config ParseConfig(int argc, char** argv) {
   add("--max-event-bytes", config.max_event_bytes, "GOD33_MAX_EVENT_BYTES",
       "A larger message becomes a dead letter (too_large)")
       ->check(CLI::Range(1024, 64 << 20));
+  add("--event-replay", config.event_replay, "ENABLE_EVENT_REPLAY",
+      "Whether stored events can be published again (ReplayService)");
   add("--reflection", config.reflection, "GOD33_REFLECTION", "Serve gRPC reflection");
   rpc::ParseOrExit(app, argc, argv);
   return config;

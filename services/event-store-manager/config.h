@@ -28,6 +28,7 @@ struct Config {
   std::uint16_t prefetch = 4000;
   std::size_t batch_events = 1000;
   std::size_t max_event_bytes = 16 << 20;
+  bool event_replay = true;
   bool reflection = true;
 
   pg::Config Database(const std::string& part) const;

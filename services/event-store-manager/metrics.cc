@@ -58,6 +58,8 @@ Metrics::Metrics(prometheus::Family<prometheus::Counter>& stored,
                       "Appended events that the broker has confirmed")),
       relay_position(Gauge(registry, "god33_relay_position",
                            "Appended events up to this position are on the bus")),
+      replayed(Counter(registry, "god33_replayed_events_total",
+                       "Messages of replays that the broker has confirmed")),
       projection_position(
           Gauge(registry, "god33_projection_position", "Events up to this position are folded")),
       folded(Counter(registry, "god33_folded_events_total", "Events folded into projections")),

@@ -35,6 +35,7 @@ class Metrics {
 
   prometheus::Counter& relayed;       // appended events confirmed by the broker
   prometheus::Gauge& relay_position;  // everything up to here is on the bus
+  prometheus::Counter& replayed;      // messages of replays confirmed by the broker
   prometheus::Gauge& projection_position;
   prometheus::Counter& folded;
   prometheus::Gauge& frozen_folds;

@@ -1,6 +1,7 @@
 #include "services/gateway/services.h"
 
 #include "god33/store/v1/event_store.pb.h"
+#include "god33/store/v1/replay.pb.h"
 
 namespace god33::gateway {
 
@@ -10,6 +11,7 @@ using google::protobuf::ServiceDescriptor;
 const std::vector<const ServiceDescriptor*>& Services() {
   static const std::vector<const ServiceDescriptor*> services = {
       store::v1::AppendEventRequest::descriptor()->file()->FindServiceByName("EventStoreService"),
+      store::v1::StartReplayRequest::descriptor()->file()->FindServiceByName("ReplayService"),
   };
   return services;
 }

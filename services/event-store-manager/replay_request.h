@@ -1,0 +1,18 @@
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "god33/store/v1/replay.pb.h"
+#include "services/event-store-manager/replay_store.h"
+
+namespace god33::manager {
+
+inline constexpr char kReplayExchange[] = "bloodbank.replay.v1";
+
+// Checks and reads a request, given the log's newest position and the name of Bloodbank's exchange.
+// INVALID_ARGUMENT names the field.
+absl::StatusOr<ReplayOrder> ReadOrder(const store::v1::StartReplayRequest& request,
+                                      std::int64_t head, const std::string& live_exchange);
+
+void ToProto(const ReplayJob& job, store::v1::Replay& replay);
+
+}  // namespace god33::manager
