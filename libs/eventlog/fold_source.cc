@@ -32,11 +32,22 @@ constexpr pg::Statement kItems = {"fold_items", R"sql(
   ORDER BY since, since <> position, position, group_id NULLS LAST
   OFFSET $3::bigint LIMIT $4::integer)sql"};
 
+// From (since, position) on: members that joined with their own position, and those that joined
+// later, each as a range of its own index (row comparisons, so that no other index is taken).
 constexpr pg::Statement kWorkflowItems = {"fold_items_of_workflow", R"sql(
-  SELECT since, position, group_id FROM memberships
-  WHERE kind = 'w' AND group_id = $1::uuid AND since <= $4::bigint
-    AND (since, since <> position, position) >= ($2::bigint, $2::bigint <> $3::bigint, $3::bigint)
-  ORDER BY since, since <> position, position LIMIT $5::integer)sql"};
+  SELECT since, position, group_id FROM (
+    (SELECT since, position, group_id FROM memberships
+     WHERE kind = 'w' AND (group_id, position) >= ($1::uuid, $2::bigint)
+       AND (group_id, position) <= ($1::uuid, $5::bigint) AND since = position
+     ORDER BY group_id, position LIMIT $6::integer)
+    UNION ALL
+    (SELECT since, position, group_id FROM memberships
+     WHERE kind = 'w' AND since <> position
+       AND (group_id, since, position) >= ($1::uuid, $3::bigint, $4::bigint)
+       AND (group_id, since) <= ($1::uuid, $5::bigint)
+     ORDER BY group_id, since, position LIMIT $6::integer)
+  ) AS items
+  ORDER BY since, since <> position, position LIMIT $6::integer)sql"};
 
 // Of a session that was opened by a recovery, the event that opened it names it as new_session_id;
 // its typed column may hold the old one.
@@ -95,8 +106,15 @@ absl::StatusOr<std::vector<FoldItem>> FoldSource::WorkflowItems(const Uuid& work
                                                                 std::int64_t since,
                                                                 std::int64_t position,
                                                                 std::int64_t up_to, int limit) {
-  const auto rows = connection_.Query(
-      kWorkflowItems, pg::Params().Id(workflow).Int8(since).Int8(position).Int8(up_to).Int4(limit));
+  // Of one `since`, the event of that position comes before those that joined with it.
+  const bool late = since != position;
+  const auto rows = connection_.Query(kWorkflowItems, pg::Params()
+                                                          .Id(workflow)
+                                                          .Int8(late ? since + 1 : since)
+                                                          .Int8(since)
+                                                          .Int8(late ? position : 0)
+                                                          .Int8(up_to)
+                                                          .Int4(limit));
   if (!rows.ok()) return rows.status();
   return ReadItems(*rows);
 }
