@@ -199,7 +199,7 @@ grpc::ServerUnaryReactor* QueryService::ListCheckpoints(grpc::CallbackServerCont
   return Run(context, "ListCheckpoints", [this, request, response]() -> absl::Status {
     auto query = ReadQuery(*request);
     if (!query.ok()) return query.status();
-    const auto session = sessions_.Find(request->session_id(), 0);
+    const auto session = sessions_.Find(request->session_id(), request->min_position());
     if (!session.ok()) return session.status();
     query->filter.session = *session;
     const auto page = events_.List(*query);
