@@ -145,7 +145,7 @@ std::string HandoffRequested(const Fields& fields, const Envelope& envelope) {
 }
 
 std::string HandoffAccepted(const Fields& fields, const Envelope& envelope) {
-  const std::string by = OrElse(fields.Text("agent_type"), Actor(envelope));
+  const std::string by = OrElse(Actor(envelope), fields.Text("agent_type"));
   return StrCat(OrElse(by, "An agent"), " took the task over",
                 Around(" from ", fields.Text("accepted_from")),
                 Around(", session ", fields.Text("session_id")));

@@ -60,7 +60,7 @@ std::string CheckTimeout(const std::string& text) {
 void AddGlobalOptions(CLI::App& app, GlobalOptions& options) {
   app.add_option(
          "-o,--output", options.format,
-         "table: for people; json: what REST answers; jsonl: one event or workflow a line; yaml")
+         "table: for people; json: what REST answers; jsonl: one item of a list a line; yaml")
       ->envname("GOD33_OUTPUT")
       ->check(CLI::IsMember({"table", "json", "jsonl", "yaml"}))
       ->capture_default_str();
