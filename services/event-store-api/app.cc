@@ -11,6 +11,8 @@
 #include "services/event-store-api/event_store.h"
 #include "services/event-store-api/metrics.h"
 #include "services/event-store-api/service.h"
+#include "services/event-store-api/session_store.h"
+#include "services/event-store-api/workflow_history.h"
 #include "services/event-store-api/workflow_store.h"
 #include "telemetry/log.h"
 #include "wire/registry.h"
@@ -29,8 +31,10 @@ struct App::Parts {
         reader(config.ReaderOptions()),
         events(reader),
         workflows(reader),
+        history(reader),
+        sessions(reader),
         executor(std::make_unique<Executor>(config.connections, kMostQueued)),
-        service(events, workflows, payloads, *executor, metrics) {}
+        service(events, workflows, history, sessions, payloads, *executor, metrics) {}
 
   wire::PayloadRegistry payloads;
   prometheus::Registry registry;
@@ -39,6 +43,8 @@ struct App::Parts {
   Reader reader;
   EventStore events;
   WorkflowStore workflows;
+  WorkflowHistory history;
+  SessionStore sessions;
   std::unique_ptr<Executor> executor;
   QueryService service;
   std::unique_ptr<DatabaseWatch> watch;

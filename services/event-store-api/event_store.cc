@@ -110,7 +110,9 @@ absl::Status EventStore::ListOn(pg::Connection& connection, const EventQuery& qu
   if (!found.ok()) return found.status();
   page.events = std::move(found->events);
 
-  if (token) {
+  if (!query.counted) {
+    page.total = 0;
+  } else if (token) {
     page.total = token->total;
     page.total_exact = token->total_exact;
   } else if (!found->more && !page.events.empty()) {

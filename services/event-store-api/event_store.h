@@ -14,7 +14,7 @@ namespace god33::api {
 
 struct EventPage {
   std::vector<eventlog::StoredEvent> events;
-  std::int64_t total = 0;
+  std::int64_t total = 0;  // 0 if it was not wanted
   bool total_exact = false;
   std::string next_page_token;  // empty: the end
   std::int64_t position = 0;    // the log's end when the page was read

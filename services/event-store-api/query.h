@@ -40,6 +40,7 @@ struct EventQuery {
   std::int64_t offset = 0;
   std::string page_token;
   std::int64_t min_position = 0;
+  bool counted = true;  // whether the total is wanted
 };
 
 // Checks and reads a request. INVALID_ARGUMENT names the field.

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "rpc/principal.h"
 #include "rpc/status.h"
+#include "services/event-store-api/timeline.h"
 #include "wire/proto.h"
 
 namespace god33::api {
@@ -32,7 +33,9 @@ void ToProto(const eventlog::StoredEvent& event, event::v1::EventEnvelope& proto
   for (const std::string& error : event.payload_errors) proto.add_payload_errors(error);
 }
 
-void ToProto(const EventQuery& query, const EventPage& page, v1::ListEventsResponse& response) {
+// ListEventsResponse and ListSessionEventsResponse are the same.
+template <typename Response>
+void ToProto(const EventQuery& query, const EventPage& page, Response& response) {
   for (const eventlog::StoredEvent& event : page.events) ToProto(event, *response.add_events());
   response.set_total(page.total);
   response.set_total_exact(page.total_exact);
@@ -136,6 +139,90 @@ grpc::ServerUnaryReactor* QueryService::GetWorkflow(grpc::CallbackServerContext*
     const auto id = ReadId("workflow_id", request->workflow_id());
     if (!id.ok()) return id.status();
     return workflows_.Get(*id, request->min_position(), *response->mutable_workflow());
+  });
+}
+
+grpc::ServerUnaryReactor* QueryService::GetWorkflowTimeline(
+    grpc::CallbackServerContext* context, const v1::GetWorkflowTimelineRequest* request,
+    v1::GetWorkflowTimelineResponse* response) {
+  return Run(context, "GetWorkflowTimeline", [this, request, response]() -> absl::Status {
+    const auto query = ReadQuery(*request);
+    if (!query.ok()) return query.status();
+    const auto page = events_.List(*query);
+    if (!page.ok()) return page.status();
+    ToProto(*query, *page, *response);
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* QueryService::GetWorkflowState(grpc::CallbackServerContext* context,
+                                                         const v1::GetWorkflowStateRequest* request,
+                                                         v1::GetWorkflowStateResponse* response) {
+  return Run(context, "GetWorkflowState", [this, request, response]() -> absl::Status {
+    const auto query = ReadQuery(*request);
+    if (!query.ok()) return query.status();
+    v1::Workflow& workflow = *response->mutable_workflow();
+    if (query->now()) return workflows_.Get(query->workflow, query->min_position, workflow);
+    return history_.Get(*query, workflow);
+  });
+}
+
+grpc::ServerUnaryReactor* QueryService::ListSessions(grpc::CallbackServerContext* context,
+                                                     const v1::ListSessionsRequest* request,
+                                                     v1::ListSessionsResponse* response) {
+  return Run(context, "ListSessions", [this, request, response]() -> absl::Status {
+    const auto query = ReadQuery(*request);
+    if (!query.ok()) return query.status();
+    return sessions_.List(*query, *response);
+  });
+}
+
+grpc::ServerUnaryReactor* QueryService::GetSession(grpc::CallbackServerContext* context,
+                                                   const v1::GetSessionRequest* request,
+                                                   v1::GetSessionResponse* response) {
+  return Run(context, "GetSession", [this, request, response]() -> absl::Status {
+    v1::AgentSession& session = *response->mutable_session();
+    absl::Status status = sessions_.Get(request->session_id(), request->min_position(), session);
+    if (!status.ok()) return status;
+    const auto id = ReadId("session_id", session.session_id());
+    if (!id.ok()) return id.status();
+    const auto checkpoints = events_.List(CheckpointsOf(*id));
+    if (!checkpoints.ok()) return checkpoints.status();
+    for (const auto& event : checkpoints->events) ToProto(event, *session.add_checkpoints());
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* QueryService::ListCheckpoints(grpc::CallbackServerContext* context,
+                                                        const v1::ListCheckpointsRequest* request,
+                                                        v1::ListCheckpointsResponse* response) {
+  return Run(context, "ListCheckpoints", [this, request, response]() -> absl::Status {
+    auto query = ReadQuery(*request);
+    if (!query.ok()) return query.status();
+    const auto session = sessions_.Find(request->session_id(), request->min_position());
+    if (!session.ok()) return session.status();
+    query->filter.session = *session;
+    const auto page = events_.List(*query);
+    if (!page.ok()) return page.status();
+    for (const auto& event : page->events) ToProto(event, *response->add_checkpoints());
+    response->set_next_page_token(page->next_page_token);
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* QueryService::ListSessionEvents(
+    grpc::CallbackServerContext* context, const v1::ListSessionEventsRequest* request,
+    v1::ListSessionEventsResponse* response) {
+  return Run(context, "ListSessionEvents", [this, request, response]() -> absl::Status {
+    auto query = ReadQuery(*request);
+    if (!query.ok()) return query.status();
+    const auto session = sessions_.Find(request->session_id(), request->min_position());
+    if (!session.ok()) return session.status();
+    query->filter.session = *session;
+    const auto page = events_.List(*query);
+    if (!page.ok()) return page.status();
+    ToProto(*query, *page, *response);
+    return absl::OkStatus();
   });
 }
 

@@ -6,6 +6,8 @@
 #include "god33/store/v1/event_store.grpc.pb.h"
 #include "services/event-store-api/event_store.h"
 #include "services/event-store-api/metrics.h"
+#include "services/event-store-api/session_store.h"
+#include "services/event-store-api/workflow_history.h"
 #include "services/event-store-api/workflow_store.h"
 #include "wire/registry.h"
 
@@ -14,10 +16,13 @@ namespace god33::api {
 // The asking half of EventStoreService. Queries run on the executor, which refuses when it is full.
 class QueryService final : public store::v1::EventStoreService::CallbackService {
  public:
-  QueryService(EventStore& events, WorkflowStore& workflows, const wire::PayloadRegistry& registry,
-               Executor& executor, Metrics& metrics)
+  QueryService(EventStore& events, WorkflowStore& workflows, WorkflowHistory& history,
+               SessionStore& sessions, const wire::PayloadRegistry& registry, Executor& executor,
+               Metrics& metrics)
       : events_(events),
         workflows_(workflows),
+        history_(history),
+        sessions_(sessions),
         registry_(registry),
         executor_(executor),
         metrics_(metrics) {}
@@ -37,6 +42,24 @@ class QueryService final : public store::v1::EventStoreService::CallbackService 
   grpc::ServerUnaryReactor* GetWorkflow(grpc::CallbackServerContext* context,
                                         const store::v1::GetWorkflowRequest* request,
                                         store::v1::GetWorkflowResponse* response) override;
+  grpc::ServerUnaryReactor* GetWorkflowTimeline(
+      grpc::CallbackServerContext* context, const store::v1::GetWorkflowTimelineRequest* request,
+      store::v1::GetWorkflowTimelineResponse* response) override;
+  grpc::ServerUnaryReactor* GetWorkflowState(
+      grpc::CallbackServerContext* context, const store::v1::GetWorkflowStateRequest* request,
+      store::v1::GetWorkflowStateResponse* response) override;
+  grpc::ServerUnaryReactor* ListSessions(grpc::CallbackServerContext* context,
+                                         const store::v1::ListSessionsRequest* request,
+                                         store::v1::ListSessionsResponse* response) override;
+  grpc::ServerUnaryReactor* GetSession(grpc::CallbackServerContext* context,
+                                       const store::v1::GetSessionRequest* request,
+                                       store::v1::GetSessionResponse* response) override;
+  grpc::ServerUnaryReactor* ListCheckpoints(grpc::CallbackServerContext* context,
+                                            const store::v1::ListCheckpointsRequest* request,
+                                            store::v1::ListCheckpointsResponse* response) override;
+  grpc::ServerUnaryReactor* ListSessionEvents(
+      grpc::CallbackServerContext* context, const store::v1::ListSessionEventsRequest* request,
+      store::v1::ListSessionEventsResponse* response) override;
 
  private:
   // Runs `query` on the executor and ends the call with its status.
@@ -45,6 +68,8 @@ class QueryService final : public store::v1::EventStoreService::CallbackService 
 
   EventStore& events_;
   WorkflowStore& workflows_;
+  WorkflowHistory& history_;
+  SessionStore& sessions_;
   const wire::PayloadRegistry& registry_;
   Executor& executor_;
   Metrics& metrics_;

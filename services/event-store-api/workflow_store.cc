@@ -7,6 +7,7 @@
 #include "base/sha256.h"
 #include "base/strings.h"
 #include "projection/workflow.h"
+#include "services/event-store-api/workflow_proto.h"
 #include "wire/proto.h"
 
 namespace god33::api {
@@ -22,36 +23,27 @@ namespace {
 constexpr pg::Statement kGet = {"get_workflow",
                                 "SELECT " GOD33_WORKFLOW_COLUMNS "WHERE w.workflow_id = $1::uuid"};
 
-void ReadWorkflow(const pg::Result& rows, int row, store::v1::Workflow& workflow) {
-  workflow.set_workflow_id(rows.Id(row, 0).ToString());
-  workflow.set_project_name(std::string(rows.Bytes(row, 1)));
-  workflow.set_current_phase(std::string(rows.Bytes(row, 2)));
-  if (!rows.IsNull(row, 3)) workflow.set_current_agent(std::string(rows.Bytes(row, 3)));
-  *workflow.mutable_started_at() = wire::ToProto(rows.Time(row, 4));
-  *workflow.mutable_updated_at() = wire::ToProto(rows.Time(row, 5));
-  if (!rows.IsNull(row, 6)) *workflow.mutable_completed_at() = wire::ToProto(rows.Time(row, 6));
-  workflow.mutable_metadata()->set_text(std::string(rows.Bytes(row, 7)));
-  for (const Uuid& id : rows.Ids(row, 8)) workflow.add_correlation_ids(id.ToString());
-
+projection::WorkflowState ReadState(const pg::Result& rows, int row) {
   projection::WorkflowState state;
+  state.id = rows.Id(row, 0);
+  state.project_name = rows.Bytes(row, 1);
+  state.current_phase = rows.Bytes(row, 2);
+  state.current_agent = rows.Bytes(row, 3);
+  state.started_at = rows.Time(row, 4);
+  state.updated_at = rows.Time(row, 5);
+  state.completed_at = rows.OptionalTime(row, 6);
+  projection::ReadMetadata(rows.Bytes(row, 7), state);
+  const std::vector<Uuid> events = rows.Ids(row, 8);
+  state.events = {events.begin(), events.end()};
   projection::ReadPhaseHistory(rows.Bytes(row, 9), state);
-  for (const projection::WorkflowPhase& phase : state.phase_history) {
-    store::v1::WorkflowPhase& entry = *workflow.add_phase_history();
-    entry.set_phase(phase.phase);
-    if (phase.started_at) *entry.mutable_started_at() = wire::ToProto(*phase.started_at);
-    if (phase.completed_at) *entry.mutable_completed_at() = wire::ToProto(*phase.completed_at);
-  }
   projection::ReadHandoffs(rows.Bytes(row, 10), state);
-  for (const projection::WorkflowHandoff& handoff : state.handoffs) {
-    store::v1::WorkflowHandoff& entry = *workflow.add_agent_handoffs();
-    entry.set_from(handoff.from);
-    entry.set_to(handoff.to);
-    *entry.mutable_at() = wire::ToProto(handoff.at);
-    if (handoff.accepted_at) *entry.mutable_accepted_at() = wire::ToProto(*handoff.accepted_at);
-    entry.set_event_id(handoff.event_id.ToString());
-  }
-  workflow.set_version(rows.Int8(row, 11));
-  workflow.set_position(rows.Int8(row, 12));
+  state.version = rows.Int8(row, 11);
+  state.position = rows.Int8(row, 12);
+  return state;
+}
+
+void ReadWorkflow(const pg::Result& rows, int row, store::v1::Workflow& workflow) {
+  ToProto(ReadState(rows, row), workflow);
   if (!rows.IsNull(row, 13)) {
     store::v1::FoldFailure& failure = *workflow.mutable_frozen();
     failure.set_position(rows.Int8(row, 13));

@@ -124,9 +124,7 @@ template <typename State>
 void FoldBatch::FoldInto(Aggregates<State>& aggregates, const Uuid& id, const FoldItem& item,
                          const FoldEvent& event) {
   if (aggregates.frozen.contains(id)) return;
-  FoldEvent member = event;
-  member.since = item.since;
-  const absl::Status status = projection::Apply(member, aggregates.states.at(id));
+  const absl::Status status = projection::Apply(event, aggregates.states.at(id));
   if (status.ok()) {
     aggregates.touched.insert(id);
     ++folded_;

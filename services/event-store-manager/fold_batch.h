@@ -6,11 +6,14 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "eventlog/fold_source.h"
 #include "projection/session.h"
 #include "projection/workflow.h"
 #include "services/event-store-manager/projection_store.h"
 
 namespace god33::manager {
+
+using eventlog::FoldItem;
 
 // The states that a batch of items touches, and what folding the items made of them.
 class FoldBatch {
@@ -20,7 +23,7 @@ class FoldBatch {
       ProjectionStore& store, const std::vector<FoldItem>& items,
       const std::map<std::int64_t, projection::FoldEvent>& events);
 
-  // Folds one item. A failure freezes the aggregate: it keeps the state it has.
+  // Folds one item, whose `since` the event has. A failure freezes the aggregate: it keeps the state it has.
   void Fold(const FoldItem& item, const projection::FoldEvent& event);
 
   // The same, into one aggregate only.

@@ -8,42 +8,18 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "pg/connection.h"
-#include "projection/fold_event.h"
 #include "projection/session.h"
 #include "projection/workflow.h"
 
 namespace god33::manager {
 
-// One event that is to be folded into one aggregate. Items are folded in the order
-// (since, own events before late members, position, workflows before sessions).
-struct FoldItem {
-  std::int64_t since = 0;
-  std::int64_t position = 0;
-  std::optional<Uuid> workflow;  // nullopt: into the sessions it names
-};
-
-// The log and the tables that are folded from it, as the projector sees them.
+// The tables that are folded from the log, as the projector sees them; what is folded is
+// eventlog::FoldSource.
 class ProjectionStore {
  public:
   explicit ProjectionStore(pg::Connection& connection) : connection_(connection) {}
 
   absl::StatusOr<std::int64_t> Head();
-
-  // The items with after < since <= up_to, without the first `skip`; at most `limit`.
-  absl::StatusOr<std::vector<FoldItem>> Items(std::int64_t after, std::int64_t up_to,
-                                              std::int64_t skip, int limit);
-
-  // The items of one workflow from (since, position) on, for a retry.
-  absl::StatusOr<std::vector<FoldItem>> WorkflowItems(const Uuid& workflow, std::int64_t since,
-                                                      std::int64_t position, std::int64_t up_to,
-                                                      int limit);
-  absl::StatusOr<std::vector<FoldItem>> SessionItems(const Uuid& session, std::int64_t since,
-                                                     std::int64_t up_to, int limit);
-
-  // The events of the items by position. Stops early when they grow large, so the last items may be
-  // missing, but never the first.
-  absl::StatusOr<std::map<std::int64_t, projection::FoldEvent>> Events(
-      const std::vector<FoldItem>& items);
 
   // The states that are stored; absent ones are new.
   absl::StatusOr<std::map<Uuid, projection::WorkflowState>> Workflows(const std::vector<Uuid>& ids);
@@ -73,8 +49,6 @@ class ProjectionStore {
   absl::StatusOr<std::int64_t> FillProjects(std::int64_t after, std::int64_t up_to);
 
  private:
-  absl::Status AddHandoffTargets(std::map<std::int64_t, projection::FoldEvent>& events);
-
   pg::Connection& connection_;
 };
 

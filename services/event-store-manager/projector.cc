@@ -11,6 +11,7 @@
 namespace god33::manager {
 namespace {
 
+using eventlog::FoldPrefix;
 using projection::FoldEvent;
 
 constexpr std::int64_t kMostPositions = 500;
@@ -35,24 +36,6 @@ void Advance(const std::vector<FoldItem>& items, std::size_t done, bool all_read
   lease.position = under_way - 1;
 }
 
-// Folds the items for as long as their events were read; returns how many.
-template <typename Fold>
-std::size_t FoldPrefix(const std::vector<FoldItem>& items,
-                       const std::map<std::int64_t, FoldEvent>& events, Fold fold) {
-  std::size_t done = 0;
-  for (const FoldItem& item : items) {
-    const auto event = events.find(item.position);
-    if (event != events.end()) {
-      fold(item, event->second);
-    } else if (done > 0) {
-      break;  // not read in this step
-    }
-    // The first item's event is always read, unless it is gone: then there is nothing to fold.
-    ++done;
-  }
-  return done;
-}
-
 }  // namespace
 
 absl::StatusOr<bool> Projector::Step(pg::Connection& connection, eventlog::CursorLease& lease) {
@@ -74,9 +57,10 @@ absl::StatusOr<bool> Projector::Step(pg::Connection& connection, eventlog::Curso
 
   auto transaction = pg::Transaction::Begin(connection);
   if (!transaction.ok()) return transaction.status();
-  const auto items = store.Items(lease.position, end, lease.within, kMostItems);
+  eventlog::FoldSource source(connection);
+  const auto items = source.Items(lease.position, end, lease.within, kMostItems);
   if (!items.ok()) return items.status();
-  const auto events = store.Events(*items);
+  auto events = source.Events(*items);
   if (!events.ok()) return events.status();
   auto batch = FoldBatch::Load(store, *items, *events);
   if (!batch.ok()) return batch.status();
@@ -114,13 +98,14 @@ absl::StatusOr<bool> Projector::RetryFrozen(pg::Connection& connection,
   if (!transaction.ok()) return transaction.status();
   // Out of the way, so that the fold sees it thawed; a new failure puts it back.
   if (absl::Status status = store.Thaw(failure); !status.ok()) return status;
+  eventlog::FoldSource source(connection);
   const bool workflow = failure.projection == "workflow";
   auto items =
-      workflow ? store.WorkflowItems(failure.aggregate, failure.since, failure.position,
-                                     lease.position, kMostItems)
-               : store.SessionItems(failure.aggregate, failure.since, lease.position, kMostItems);
+      workflow ? source.WorkflowItems(failure.aggregate, failure.since, failure.position,
+                                      lease.position, kMostItems)
+               : source.SessionItems(failure.aggregate, failure.since, lease.position, kMostItems);
   if (!items.ok()) return items.status();
-  const auto events = store.Events(*items);
+  auto events = source.Events(*items);
   if (!events.ok()) return events.status();
   auto batch = FoldBatch::Load(store, *items, *events);
   if (!batch.ok()) return batch.status();

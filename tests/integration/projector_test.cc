@@ -1,10 +1,9 @@
-#include "services/event-store-manager/projector.h"
-
 #include <catch2/catch.hpp>
 #include <random>
 
 #include "testing/servers.h"
 #include "tests/integration/events.h"
+#include "tests/integration/projecting.h"
 
 namespace god33::manager {
 namespace {
@@ -12,38 +11,8 @@ namespace {
 using testing::AppendAll;
 using testing::MakeEnvelope;
 using testing::NewId;
+using testing::Projecting;
 using testing::TestDatabase;
-
-// A projector that is stepped by hand.
-class Projecting {
- public:
-  explicit Projecting(const TestDatabase& database)
-      : connection_(TestDatabase::Connect(database.Writer())) {
-    auto lease = eventlog::AcquireCursor(*connection_, "projector", "test", absl::Seconds(60));
-    REQUIRE(lease.ok());
-    REQUIRE(*lease);
-    lease_ = **lease;
-  }
-
-  void Step() { REQUIRE(projector_.Step(*connection_, lease_).ok()); }
-
-  void CatchUp() {
-    for (;;) {
-      const auto more = projector_.Step(*connection_, lease_);
-      REQUIRE(more.ok());
-      if (!*more) return;
-    }
-  }
-
-  std::int64_t position() const { return lease_.position; }
-
- private:
-  prometheus::Registry registry_;
-  Metrics metrics_{registry_};
-  Projector projector_{metrics_};
-  std::unique_ptr<pg::Connection> connection_;
-  eventlog::CursorLease lease_;
-};
 
 // The whole of both projections as text, in a fixed order.
 std::string Dump(const TestDatabase& database) {

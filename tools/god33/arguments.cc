@@ -67,6 +67,12 @@ void AddMinPosition(CLI::App& command, std::int64_t& position) {
       ->type_name("N");
 }
 
+void AddOrder(CLI::App& command, std::string& order) {
+  command.add_option("--order", order, "asc: the oldest position first; desc: the newest")
+      ->check(CLI::IsMember({"asc", "desc"}))
+      ->capture_default_str();
+}
+
 CLI::Validator IsText() {
   return CLI::Validator(
       [](const std::string& text) {

@@ -25,6 +25,9 @@ CLI::Option* AddRepeated(CLI::App& command, const std::string& name,
 void AddPaging(CLI::App& command, Paging& paging);
 void AddMinPosition(CLI::App& command, std::int64_t& position);
 
+// --order of a list by position.
+void AddOrder(CLI::App& command, std::string& order);
+
 // Checks of single arguments, with an error that says what was expected. Those of filters don't take
 // empty text: a shell variable that is not set must not turn a filter off.
 CLI::Validator IsText();  // in UTF-8

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "tools/god33/agent.h"
 #include "tools/god33/arguments.h"
 #include "tools/god33/completion.h"
 #include "tools/god33/event.h"
@@ -30,12 +31,13 @@ constexpr char kMore[] =
     "  god33 event publish bmad.workflow.started --json @started.json\n"
     "  god33 event list --type 'agent.*' --since 15m -o jsonl\n"
     "  god33 workflow list --running\n"
+    "  god33 agent list --status active\n"
     "\n"
     "Environment:\n"
     "  RABBITMQ_URL                  the broker: amqp://user:password@host:port/vhost\n"
     "  GOD33_RABBITMQ_CA_FILE        certificate authorities for amqps; default: the system's\n"
     "  GOD33_EXCHANGE                Bloodbank's exchange\n"
-    "  GOD33_EVENT_STORE_API_ADDR    host:port that is asked for events and workflows\n"
+    "  GOD33_EVENT_STORE_API_ADDR    host:port that is asked for events, workflows and agents\n"
     "  GOD33_<NAME>_ADDR             host:port of the other services, for `status`\n"
     "  GOD33_OUTPUT                  output format\n"
     "  NO_COLOR                      no color\n"
@@ -58,7 +60,7 @@ std::string CheckTimeout(const std::string& text) {
 void AddGlobalOptions(CLI::App& app, GlobalOptions& options) {
   app.add_option(
          "-o,--output", options.format,
-         "table: for people; json: what REST answers; jsonl: one event or workflow a line; yaml")
+         "table: for people; json: what REST answers; jsonl: one item of a list a line; yaml")
       ->envname("GOD33_OUTPUT")
       ->check(CLI::IsMember({"table", "json", "jsonl", "yaml"}))
       ->capture_default_str();
@@ -80,6 +82,7 @@ void AddGlobalOptions(CLI::App& app, GlobalOptions& options) {
 void AddCommands(CLI::App& app, Command& chosen) {
   AddEventCommands(app, chosen);
   AddWorkflowCommands(app, chosen);
+  AddAgentCommands(app, chosen);
   AddStatusCommand(app, chosen);
   AddCompletionCommand(app, chosen);
 }

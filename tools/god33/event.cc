@@ -123,9 +123,7 @@ void AddList(CLI::App& noun, Command& chosen) {
   list.add_option("--until", options->until, "Before; as --since")
       ->check(IsText())
       ->type_name("TIME");
-  list.add_option("--order", options->order, "asc: the oldest position first; desc: the newest")
-      ->check(CLI::IsMember({"asc", "desc"}))
-      ->capture_default_str();
+  AddOrder(list, options->order);
   AddPaging(list, options->paging);
   list.callback([options, &chosen] {
     chosen = [options](Session& session) { return ListEvents(*options, session); };

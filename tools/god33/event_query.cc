@@ -6,9 +6,8 @@
 #include "base/strings.h"
 #include "tools/god33/api_client.h"
 #include "tools/god33/event_view.h"
+#include "tools/god33/moment.h"
 #include "tools/god33/text.h"
-#include "tools/god33/time_spec.h"
-#include "wire/proto.h"
 
 namespace god33::cli {
 namespace {
@@ -17,14 +16,6 @@ namespace v1 = store::v1;
 
 ApiClient ClientOf(const Session& session) {
   return ApiClient(session.options.api_address, session.options.timeout);
-}
-
-absl::StatusOr<google::protobuf::Timestamp> ReadMoment(const char* flag, const std::string& text,
-                                                       absl::Time now) {
-  const auto moment = ParseMoment(text, now);
-  if (!moment.ok()) return InvalidField(flag, MessageOf(moment.status()));
-  // Whole microseconds, so that what is printed of it is exactly it.
-  return wire::ToProto(absl::FromUnixMicros(absl::ToUnixMicros(*moment)));
 }
 
 std::string FlagOf(const char* flag, bool given, const google::protobuf::Timestamp& time) {

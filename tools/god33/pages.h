@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/strings.h"
 #include "tools/god33/printer.h"
 
 namespace god33::cli {
@@ -23,6 +24,12 @@ void SetPaging(const Paging& paging, Request& request) {
   if (paging.limit) request.set_limit(*paging.limit);
   request.set_page_token(paging.page_token);
   request.set_min_position(paging.min_position);
+}
+
+// For the reader of one page when there are more.
+inline std::string HowToGoOn(const std::string& next_page_token) {
+  return StrCat("There are more. Go on with: --page-token ", next_page_token,
+                " and the same filters; or take --all.");
 }
 
 // Prints one page, or with `all` every page up to the end. `ask` makes a StatusOr<response> of a

@@ -12,9 +12,16 @@
 namespace god33::cli {
 
 using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
 namespace {
+
+const FieldDescriptor& ListOf(const Descriptor& answer) {
+  int field = 0;
+  while (!answer.field(field)->is_repeated()) ++field;
+  return *answer.field(field);
+}
 
 // Programs get what REST gives, a screen gets nothing it would obey.
 Unsafe UnsafeOn(const Screen& screen) {
@@ -63,13 +70,14 @@ absl::Status PrintMessage(const Paper& paper, const Message& message,
 
 ListPrinter::ListPrinter(const Paper& paper, const Descriptor& answer, ListView view)
     : paper_(paper),
-      list_(*answer.field(0)),
+      list_(ListOf(answer)),
       view_(std::move(view)),
       table_(view_.columns, paper.screen),
       item_json_(*list_.message_type()),
       answer_json_(answer) {}
 
 absl::Status ListPrinter::AddPage(const Message& answer) {
+  if (head_.empty()) head_ = FrameOf(answer).head;
   const auto items = answer.GetReflection()->GetRepeatedFieldRef<Message>(answer, &list_);
   if (paper_.format == Format::kTable) {
     std::vector<Row> rows;
@@ -86,7 +94,9 @@ absl::Status ListPrinter::AddPage(const Message& answer) {
 absl::Status ListPrinter::AddItem(const Message& item) {
   std::string json;
   item_json_.Append(json, item);
-  if (items_ == 0) Begin();
+  if (items_ == 0) {
+    if (absl::Status status = Begin(/*empty=*/false); !status.ok()) return status;
+  }
   const bool first = items_++ == 0;
   if (paper_.format == Format::kJsonl) {
     paper_.out.Write(CompactJson(json, UnsafeOn(paper_.screen)));
@@ -103,37 +113,55 @@ absl::Status ListPrinter::AddItem(const Message& item) {
   return absl::OkStatus();
 }
 
-void ListPrinter::Begin() {
+absl::Status ListPrinter::Begin(bool empty) {
+  // The members before the list as an object of their own.
+  std::string before = head_.substr(0, head_.size() - StrCat("\"", list_.name(), "\":[").size());
+  if (before.back() == ',') before.pop_back();
+  before.push_back('}');
+  const bool any = before != "{}";
   if (paper_.format == Format::kYaml) {
-    paper_.out.Write(StrCat(list_.name(), ":\n"));
+    if (any) {
+      const auto yaml = JsonToYaml(before);
+      if (!yaml.ok()) return yaml.status();
+      paper_.out.Write(*yaml);
+    }
+    paper_.out.Write(StrCat(list_.name(), empty ? ": []\n" : ":\n"));
+  } else if (paper_.format == Format::kJson && paper_.screen.terminal) {
+    std::string members = any ? IndentJson(before, Unsafe::kEscape) : "{";
+    if (any) members.replace(members.size() - 2, 2, ",");  // for its end, "\n}"
+    paper_.out.Write(StrCat(members, "\n  \"", list_.name(), "\": ["));
   } else if (paper_.format == Format::kJson) {
-    paper_.out.Write(paper_.screen.terminal ? StrCat("{\n  \"", list_.name(), "\": [")
-                                            : StrCat("{\"", list_.name(), "\":["));
+    paper_.out.Write(head_);
   }
+  return absl::OkStatus();
 }
 
-std::string ListPrinter::TailOf(const Message& answer) const {
+ListPrinter::Frame ListPrinter::FrameOf(const Message& answer) const {
   const std::unique_ptr<Message> rest(answer.New());
   rest->CopyFrom(answer);
   rest->GetReflection()->ClearField(rest.get(), &list_);
   std::string json;
   answer_json_.Append(json, *rest);
-  return json.substr(StrCat("{\"", list_.name(), "\":[").size());
+  // A text can't hold this: its quotes are escaped.
+  const std::string list = StrCat("\"", list_.name(), "\":[");
+  const std::size_t end = json.find(list) + list.size();
+  return {.head = json.substr(0, end), .tail = json.substr(end)};
 }
 
 absl::Status ListPrinter::Finish(const Message& answer) {
-  const std::string tail = TailOf(answer);
+  const std::string tail = FrameOf(answer).tail;
   // The other members as an object of their own.
   const std::string others = StrCat("{", tail.substr(tail.size() > 2 ? 2 : 1));
+  if (items_ == 0) {
+    if (absl::Status status = Begin(/*empty=*/true); !status.ok()) return status;
+  }
   if (paper_.format == Format::kYaml) {
-    paper_.out.Write(items_ == 0 ? StrCat(list_.name(), ": []\n") : "");
     if (others != "{}") {
       const auto yaml = JsonToYaml(others);
       if (!yaml.ok()) return yaml.status();
       paper_.out.Write(*yaml);
     }
   } else if (paper_.format == Format::kJson) {
-    if (items_ == 0) Begin();
     if (paper_.screen.terminal) {
       paper_.out.Write(items_ == 0 ? "]" : "\n  ]");
       paper_.out.Write(others == "{}" ? "\n}"

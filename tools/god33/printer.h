@@ -49,7 +49,7 @@ struct ListView {
 // the items of all pages, then what the last answer says beside them (total, position, ...).
 class ListPrinter {
  public:
-  // `answer` is the type of the method's responses; its first field is the list.
+  // `answer` is the type of the method's responses; its first repeated field is the list.
   ListPrinter(const Paper& paper, const google::protobuf::Descriptor& answer, ListView view);
 
   // Prints the items of a page and hands them over to the reader at once.
@@ -61,11 +61,15 @@ class ListPrinter {
  private:
   absl::Status AddItem(const google::protobuf::Message& item);
 
-  // Before the first item, or before the end if there is none.
-  void Begin();
+  // What stands before the first item, or, if the list is empty, before its end.
+  absl::Status Begin(bool empty);
 
-  // The answer's JSON behind its list: "]" and the other members.
-  std::string TailOf(const google::protobuf::Message& answer) const;
+  // The answer's JSON around the items of its list: with the other members, `{..."name":[` and `]...}`.
+  struct Frame {
+    std::string head;
+    std::string tail;
+  };
+  Frame FrameOf(const google::protobuf::Message& answer) const;
 
   Paper paper_;
   const google::protobuf::FieldDescriptor& list_;
@@ -73,6 +77,7 @@ class ListPrinter {
   Table table_;
   transcode::JsonWriter item_json_;
   transcode::JsonWriter answer_json_;
+  std::string head_;  // of the first page's frame
   std::size_t items_ = 0;
 };
 

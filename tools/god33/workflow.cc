@@ -4,9 +4,9 @@
 #include <memory>
 #include <string>
 
-#include "base/strings.h"
 #include "tools/god33/api_client.h"
 #include "tools/god33/arguments.h"
+#include "tools/god33/moment.h"
 #include "tools/god33/pages.h"
 #include "tools/god33/workflow_view.h"
 
@@ -26,7 +26,15 @@ struct ListOptions {
 
 struct GetOptions {
   std::string id;
+  std::int64_t at_position = 0;  // 0: not given
+  std::string at_time;
   std::int64_t min_position = 0;
+};
+
+struct TimelineOptions {
+  std::string id;
+  std::string order = "asc";
+  Paging paging;
 };
 
 v1::ListWorkflowsRequest MakeRequest(const ListOptions& options) {
@@ -48,21 +56,43 @@ absl::Status List(const ListOptions& options, Session& session) {
                                });
   if (!last.ok()) return last.status();
   if (const std::string& next = last->next_page_token(); !next.empty()) {
-    session.Note(StrCat("There are more. Go on with: --page-token ", next,
-                        " and the same filters; or take --all."));
+    session.Note(HowToGoOn(next));
   }
   return absl::OkStatus();
 }
 
 absl::Status Get(const GetOptions& options, Session& session) {
-  ApiClient client(session.options.api_address, session.options.timeout);
-  v1::GetWorkflowRequest request;
+  v1::GetWorkflowStateRequest request;
   request.set_workflow_id(options.id);
+  if (options.at_position > 0) request.set_at_position(options.at_position);
+  if (!options.at_time.empty()) {
+    auto time = ReadMoment("--at-time", options.at_time, session.clock.Now());
+    if (!time.ok()) return time.status();
+    *request.mutable_at_time() = *std::move(time);
+  }
   request.set_min_position(options.min_position);
-  const auto answer = client.Call(&ApiClient::Stub::GetWorkflow, request);
+  ApiClient client(session.options.api_address, session.options.timeout);
+  const auto answer = client.Call(&ApiClient::Stub::GetWorkflowState, request);
   if (!answer.ok()) return answer.status();
   return PrintMessage(session.paper, answer->workflow(),
                       [&] { return WorkflowDetails(answer->workflow()); });
+}
+
+absl::Status Timeline(const TimelineOptions& options, Session& session) {
+  v1::GetWorkflowTimelineRequest request;
+  request.set_workflow_id(options.id);
+  request.set_order(options.order);
+  SetPaging(options.paging, request);
+  ApiClient client(session.options.api_address, session.options.timeout);
+  ListPrinter printer(session.paper, *v1::GetWorkflowTimelineResponse::descriptor(),
+                      TimelineView());
+  const auto last = PrintPages(request, options.paging.all, printer,
+                               [&client](const v1::GetWorkflowTimelineRequest& page) {
+                                 return client.Call(&ApiClient::Stub::GetWorkflowTimeline, page);
+                               });
+  if (!last.ok()) return last.status();
+  if (!last->next_page_token().empty()) session.Note(HowToGoOn(last->next_page_token()));
+  return absl::OkStatus();
 }
 
 void AddList(CLI::App& noun, Command& chosen) {
@@ -84,14 +114,41 @@ void AddList(CLI::App& noun, Command& chosen) {
 }
 
 void AddGet(CLI::App& noun, Command& chosen) {
-  CLI::App& get = AddCommand(noun, "get", "One workflow's state",
-                             "Example:\n"
-                             "  god33 workflow get 6f9619ff-8b86-4011-b42d-00c04fc964ff -o json");
+  CLI::App& get =
+      AddCommand(noun, "get", "One workflow's state, now or as it was",
+                 "Examples:\n"
+                 "  god33 workflow get 6f9619ff-8b86-4011-b42d-00c04fc964ff -o json\n"
+                 "  god33 workflow get 6f9619ff-8b86-4011-b42d-00c04fc964ff --at-time 2h");
   const auto options = std::make_shared<GetOptions>();
   get.add_option("ID", options->id, "The workflow's id")->required()->check(IsUuid());
+  CLI::Option* position = get.add_option("--at-position", options->at_position,
+                                         "The state after the event at this position of the log")
+                              ->check(CLI::Validator(CLI::PositiveNumber).description(""))
+                              ->type_name("N");
+  get.add_option("--at-time", options->at_time,
+                 "The state at this moment, by the store's clock: RFC 3339, or how long ago: 15m, "
+                 "2h, 7d")
+      ->check(IsText())
+      ->type_name("TIME")
+      ->excludes(position);
   AddMinPosition(get, options->min_position);
   get.callback([options, &chosen] {
     chosen = [options](Session& session) { return Get(*options, session); };
+  });
+}
+
+void AddTimeline(CLI::App& noun, Command& chosen) {
+  CLI::App& timeline =
+      AddCommand(noun, "timeline", "What happened in a workflow, a line for each event",
+                 "Examples:\n"
+                 "  god33 workflow timeline 6f9619ff-8b86-4011-b42d-00c04fc964ff --all\n"
+                 "  god33 workflow timeline 6f9619ff-8b86-4011-b42d-00c04fc964ff --order desc");
+  const auto options = std::make_shared<TimelineOptions>();
+  timeline.add_option("ID", options->id, "The workflow's id")->required()->check(IsUuid());
+  AddOrder(timeline, options->order);
+  AddPaging(timeline, options->paging);
+  timeline.callback([options, &chosen] {
+    chosen = [options](Session& session) { return Timeline(*options, session); };
   });
 }
 
@@ -101,6 +158,7 @@ void AddWorkflowCommands(CLI::App& root, Command& chosen) {
   CLI::App& noun = AddNoun(root, "workflow", "The state of BMAD workflows");
   AddList(noun, chosen);
   AddGet(noun, chosen);
+  AddTimeline(noun, chosen);
 }
 
 }  // namespace god33::cli

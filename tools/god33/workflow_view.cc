@@ -28,6 +28,12 @@ Row WorkflowRow(const google::protobuf::Message& message) {
           workflow.project_name()};
 }
 
+Row TimelineRow(const google::protobuf::Message& message) {
+  const auto& entry = static_cast<const store::v1::TimelineEntry&>(message);
+  return {StrCat(entry.position()), TextOf(entry.timestamp()), entry.event_type(),
+          entry.agent().empty() ? kNone : entry.agent(), entry.summary()};
+}
+
 std::vector<std::string> PhaseLines(const Workflow& workflow) {
   std::vector<std::string> lines;
   for (const WorkflowPhase& phase : workflow.phase_history()) {
@@ -59,6 +65,11 @@ ListView WorkflowView() {
                       {"EVENTS", true},
                       {"PROJECT"}},
           .row = WorkflowRow};
+}
+
+ListView TimelineView() {
+  return {.columns = {{"POSITION", true}, {"TIMESTAMP"}, {"TYPE"}, {"AGENT"}, {"SUMMARY"}},
+          .row = TimelineRow};
 }
 
 std::string WorkflowDetails(const Workflow& workflow) {

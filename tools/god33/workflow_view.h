@@ -10,6 +10,7 @@ namespace god33::cli {
 // Workflows for people.
 
 ListView WorkflowView();
+ListView TimelineView();
 
 // All there is to know about one workflow, except the ids of its events.
 std::string WorkflowDetails(const store::v1::Workflow& workflow);

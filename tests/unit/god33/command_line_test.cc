@@ -52,6 +52,12 @@ TEST_CASE("help is data, with examples and exit codes, for every command") {
                                                        {"workflow"},
                                                        {"workflow", "list"},
                                                        {"workflow", "get"},
+                                                       {"workflow", "timeline"},
+                                                       {"agent"},
+                                                       {"agent", "list"},
+                                                       {"agent", "get"},
+                                                       {"agent", "checkpoints"},
+                                                       {"agent", "events"},
                                                        {"status"},
                                                        {"completion"}};
   for (std::vector<const char*> command : commands) {
@@ -99,6 +105,14 @@ TEST_CASE("bad arguments end with 2, one line that names them, and nothing on st
       {{"event", "publish", "a.b", "--json", "{}", "--exchange", ""}, "--exchange"},
       {{"event", "publish", "a.b", "--json", "{}"}, "RABBITMQ_URL is not set"},
       {{"workflow", "list", "--completed", "--running"}, "excludes"},
+      {{"workflow", "get", kId, "--at-position", "0"}, "--at-position"},
+      {{"workflow", "get", kId, "--at-position", "1", "--at-time", "1h"}, "excludes"},
+      {{"workflow", "get", kId, "--at-time", "soon"}, "--at-time"},
+      {{"workflow", "timeline", "x"}, "expected a UUID"},
+      {{"workflow", "timeline", kId, "--order", "up"}, "--order"},
+      {{"agent", "list", "--status", "done"}, "--status"},
+      {{"agent", "list", "--workflow", "x"}, "--workflow: expected a UUID"},
+      {{"agent", "get"}, "ID"},
       {{"-o", "xml", "status"}, "--output"},
       {{"--timeout", "0", "status"}, "--timeout"},
       {{"completion", "fish"}, "SHELL"},
@@ -118,7 +132,12 @@ TEST_CASE("a service that is not there ends with 5 and says where it was looked 
                                            {"event", "get", kId},
                                            {"event", "types"},
                                            {"workflow", "list"},
-                                           {"workflow", "get", kId}}) {
+                                           {"workflow", "get", kId},
+                                           {"workflow", "timeline", kId},
+                                           {"agent", "list"},
+                                           {"agent", "get", "x"},
+                                           {"agent", "checkpoints", "x"},
+                                           {"agent", "events", "x"}}) {
     command.insert(command.end(), {"--api", kNobody});
     const Result result = RunTool(command);
     CAPTURE(result.err);

@@ -8,6 +8,7 @@
 #include "json/value.h"
 #include "tools/god33/event_view.h"
 #include "tools/god33/json_layout.h"
+#include "tools/god33/workflow_view.h"
 #include "unit/god33/answers.h"
 
 namespace god33::cli {
@@ -86,6 +87,31 @@ TEST_CASE("an answer that is nothing but its list is complete too") {
       const std::string json = RestJson(answer);
       CHECK(kept.text == (terminal ? IndentJson(json, Unsafe::kEscape) : json) + "\n");
     }
+  }
+}
+
+TEST_CASE("members that stand before the list stay there") {
+  using store::v1::GetWorkflowTimelineResponse;
+  for (const bool empty : {true, false}) {
+    GetWorkflowTimelineResponse answer;
+    answer.set_workflow_id("\"timeline\":[");
+    answer.set_position(7);
+    if (!empty) answer.add_timeline()->set_summary("said");
+    const auto print = [&answer](Format format, bool terminal) {
+      Kept kept;
+      ListPrinter printer({.format = format, .screen = {.terminal = terminal}, .out = kept.out},
+                          *GetWorkflowTimelineResponse::descriptor(), TimelineView());
+      REQUIRE(printer.AddPage(answer).ok());
+      REQUIRE(printer.Finish(answer).ok());
+      return kept.text;
+    };
+    const std::string json = RestJson(answer);
+    CHECK(print(Format::kJson, false) == json + "\n");
+    CHECK(print(Format::kJson, true) == IndentJson(json, Unsafe::kEscape) + "\n");
+    const YAML::Node yaml = YAML::Load(print(Format::kYaml, false));
+    CHECK(yaml["workflow_id"].Scalar() == answer.workflow_id());
+    CHECK(yaml["timeline"].size() == (empty ? 0 : 1));
+    CHECK(yaml["position"].as<int>() == 7);
   }
 }
 

@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "tools/god33/agent_view.h"
 #include "tools/god33/event_view.h"
 #include "tools/god33/workflow_view.h"
 #include "unit/god33/answers.h"
@@ -69,6 +70,37 @@ TEST_CASE("a hostile workflow can't reach the terminal through its details") {
   workflow.mutable_frozen()->set_error(kHostile);
   workflow.mutable_metadata()->set_text("{\"k\":\"\u202E\"}");
   CHECK(IsSafe(WorkflowDetails(workflow)));
+}
+
+TEST_CASE("a timeline's row is a line of the story") {
+  store::v1::TimelineEntry entry;
+  entry.set_position(5);
+  entry.mutable_timestamp()->set_seconds(1769508000);
+  entry.set_event_type("a.b");
+  entry.set_summary("it happened");
+  CHECK(TimelineView().row(entry) == Row{"5", "2026-01-27T10:00:00Z", "a.b", "-", "it happened"});
+}
+
+TEST_CASE("a session's row and details tell what there is of it") {
+  store::v1::AgentSession session;
+  session.set_session_id("0199a000-0000-7000-8000-000000000001");
+  session.set_agent_type("letta");
+  session.set_status("paused");
+  session.mutable_started_at()->set_seconds(1769508000);
+  session.mutable_last_active_at()->set_seconds(1769508000);
+  session.set_version(2);
+  session.mutable_metadata()->set_text("{\"status_reason\":\"waits\"}");
+  CHECK(SessionView().row(session) == Row{"0199a000-0000-7000-8000-000000000001", "paused", "letta",
+                                          "-", "2026-01-27T10:00:00Z", "2", "-", "-"});
+  auto& checkpoint = *session.add_checkpoints();
+  checkpoint.set_checkpoint_id("c1");
+  checkpoint.set_summary(kHostile);
+  checkpoint.mutable_created_at()->set_seconds(1769508000);
+  session.set_project_name(kHostile);
+  const std::string details = SessionDetails(session);
+  CHECK(IsSafe(details));
+  CHECK(details.find("2026-01-27T10:00:00Z  c1") != std::string::npos);
+  CHECK(details.find("waits") != std::string::npos);
 }
 
 }  // namespace

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <catch2/catch.hpp>
+#include <memory>
+
+#include "services/event-store-manager/projector.h"
+#include "testing/servers.h"
+
+namespace god33::testing {
+
+// A projector that is stepped by hand.
+class Projecting {
+ public:
+  explicit Projecting(const TestDatabase& database)
+      : connection_(TestDatabase::Connect(database.Writer())) {
+    auto lease = eventlog::AcquireCursor(*connection_, "projector", "test", absl::Seconds(60));
+    REQUIRE(lease.ok());
+    REQUIRE(*lease);
+    lease_ = **lease;
+  }
+
+  void Step() { REQUIRE(projector_.Step(*connection_, lease_).ok()); }
+
+  void CatchUp() {
+    for (;;) {
+      const auto more = projector_.Step(*connection_, lease_);
+      REQUIRE(more.ok());
+      if (!*more) return;
+    }
+  }
+
+  std::int64_t position() const { return lease_.position; }
+
+ private:
+  prometheus::Registry registry_;
+  manager::Metrics metrics_{registry_};
+  manager::Projector projector_{metrics_};
+  std::unique_ptr<pg::Connection> connection_;
+  eventlog::CursorLease lease_;
+};
+
+}  // namespace god33::testing

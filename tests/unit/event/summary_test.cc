@@ -1,0 +1,119 @@
+#include "event/summary.h"
+
+#include <catch2/catch.hpp>
+
+#include "base/strings.h"
+#include "json/text.h"
+#include "wire/registry.h"
+
+namespace god33::event {
+namespace {
+
+std::string SummaryOf(const std::string& type, const std::string& payload) {
+  Envelope envelope;
+  envelope.type = type;
+  envelope.payload = payload;
+  return Summarize(envelope);
+}
+
+TEST_CASE("a summary says what the payload of a known type says") {
+  CHECK(SummaryOf("bmad.workflow.started", R"({"project_name":"shop","phase":"planning"})") ==
+        "Workflow initiated for project shop, beginning with planning");
+  CHECK(SummaryOf("bmad.workflow.phase.completed",
+                  R"({"phase":"analysis","next_phase":"planning"})") ==
+        "Phase analysis completed, next is planning");
+  CHECK(SummaryOf("bmad.workflow.handoff.requested",
+                  R"({"from_agent":"bmad-architect","to_agent":"letta-python-dev",)"
+                  R"("task_description":"Write the login page","priority":"high"})") ==
+        "bmad-architect hands a task over to letta-python-dev: Write the login page "
+        "(priority high)");
+  CHECK(SummaryOf("agent.handoff.requested", R"({"from_agent":"a","to_agent":"b","task":"t"})") ==
+        "a hands a task over to b: t");
+  CHECK(SummaryOf("bmad.workflow.validation.requested",
+                  R"({"from_agent":"bmad-qa","target_agent":"letta-dev"})") ==
+        "bmad-qa asks for a review of the work of letta-dev");
+  CHECK(SummaryOf("bmad.workflow.completed", R"({"summary":"shipped"})") ==
+        "Workflow completed: shipped");
+  CHECK(SummaryOf("agent.handoff.accepted",
+                  R"({"agent_type":"letta","accepted_from":"bmad-architect","session_id":"s"})") ==
+        "letta took the task over from bmad-architect, session s");
+  CHECK(SummaryOf("agent.handoff.rejected",
+                  R"({"to_agent":"letta-x","reason":"unknown_agent","detail":"no such agent"})") ==
+        "The task was not taken over by letta-x: unknown_agent (no such agent)");
+  CHECK(
+      SummaryOf("agent.letta.checkpoint.saved",
+                R"({"checkpoint_id":"c1","checkpoint_type":"milestone","summary":"half done"})") ==
+      "Checkpoint c1 saved (milestone): half done");
+  CHECK(SummaryOf("agent.letta.checkpoint.saved",
+                  R"({"checkpoint_id":"c1","context_snapshot":{"current_focus":"tests"}})") ==
+        "Checkpoint c1 saved: tests");
+  CHECK(SummaryOf("agent.letta.task.completed",
+                  R"({"summary":"login","artifacts":[{},{}],"validation":{"tests_passed":true,)"
+                  R"("lint_passed":false,"coverage_pct":87.5},"next_action":"qa_review"})") ==
+        "Task completed: login; 2 artifacts; tests passed; lint failed; coverage 87.5 %; "
+        "next is qa_review");
+  CHECK(SummaryOf("agent.letta.task.blocked", R"({"reason":"no key","needs":"a key"})") ==
+        "Blocked: no key; needs a key");
+  CHECK(SummaryOf("agent.letta.session.failed", R"({"failure_reason":"out of memory"})") ==
+        "Session failed: out of memory");
+  CHECK(SummaryOf("agent.letta.session.recovery.started",
+                  R"({"recovering_from_checkpoint":"c9","new_session_id":"n"})") ==
+        "Recovery started from checkpoint c9, in session n");
+}
+
+TEST_CASE("every registered type has a summary of its own, also when its payload is empty") {
+  const wire::PayloadRegistry registry;
+  REQUIRE(registry.entries().size() >= 11);
+  for (const auto& [type, entry] : registry.entries()) {
+    CAPTURE(type);
+    const std::string summary = SummaryOf(type, "{}");
+    CHECK_FALSE(summary.empty());
+    // The one for any type would show this field.
+    CHECK(SummaryOf(type, R"({"message":"of no schema"})") == summary);
+  }
+}
+
+TEST_CASE("an unknown type is summarized by its name and a field that tells something") {
+  CHECK(SummaryOf("fireflies.transcript.ready", R"({"title":"Stand-up","id":1})") ==
+        "Fireflies transcript ready: Stand-up");
+  CHECK(SummaryOf("a.build_failed", R"({"error":3})") == "A build failed: 3");
+  CHECK(SummaryOf("a.b", R"({"summary":null,"message":{},"text":"x"})") == "A b: x");
+  CHECK(SummaryOf("a.b", "{}") == "A b");
+}
+
+TEST_CASE("a field of an unexpected kind is left out") {
+  CHECK(SummaryOf("bmad.workflow.started", R"({"project_name":["x"],"phase":{}})") ==
+        "Workflow initiated");
+  CHECK(SummaryOf("agent.letta.task.completed",
+                  R"({"artifacts":7,"validation":"none","summary":null})") == "Task completed");
+  CHECK(SummaryOf("bmad.workflow.handoff.requested", "{}") == "An agent hands a task over");
+}
+
+TEST_CASE("who acts stands in for a name that the payload lacks") {
+  Envelope envelope;
+  envelope.type = "bmad.workflow.handoff.requested";
+  envelope.payload = "{}";
+  envelope.agent_context = AgentContext{.type = "bmad-architect"};
+  CHECK(Summarize(envelope) == "bmad-architect hands a task over");
+}
+
+TEST_CASE("a summary is one line without anything that acts on a terminal") {
+  CHECK(SummaryOf("a.b", R"({"summary":" one\n\ttwo\u0000\u001b[31m\u0085\u2028\u202ethree "})") ==
+        "A b: one two\xEF\xBF\xBD [31m three");
+  CHECK(SummaryOf("a.b", R"({"summary":"\ud800 half a pair"})") == "A b: \xEF\xBF\xBD half a pair");
+  CHECK(SummaryOf("a.b", R"({"summary":"\n","message":"x"})") == "A b: x");
+}
+
+TEST_CASE("a long summary is cut between characters and says so") {
+  std::string text;
+  for (int i = 0; i < 2000; ++i) text += "ä";
+  const std::string summary = SummaryOf("a.b", StrCat("{\"summary\":\"", text, "\"}"));
+  CHECK(CountCharacters(summary) == kMaxSummary);
+  CHECK(json::ValidPrefix(summary) == summary.size());
+  CHECK(summary.ends_with("ä…"));
+  const std::string full(kMaxSummary - 5, 'x');
+  CHECK(SummaryOf("a.b", StrCat("{\"summary\":\"", full, "\"}")) == "A b: " + full);
+}
+
+}  // namespace
+}  // namespace god33::event
