@@ -14,7 +14,7 @@ CREATE INDEX agent_sessions_status ON agent_sessions (status, last_active_at DES
 
 -- Late members are few: those that joined with their own position come from the primary key.
 CREATE INDEX memberships_late_in_group ON memberships (group_id, since, position)
-  WHERE kind = 'w' AND since <> position;
+  WHERE since <> position;
 
 -- migrate:down
 

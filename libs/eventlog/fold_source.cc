@@ -33,7 +33,8 @@ constexpr pg::Statement kItems = {"fold_items", R"sql(
   OFFSET $3::bigint LIMIT $4::integer)sql"};
 
 // From (since, position) on: members that joined with their own position, and those that joined
-// later, each as a range of its own index (row comparisons, so that no other index is taken).
+// later, each as a range of its own index: row comparisons, and a kind that is cast, so that no other
+// index is taken.
 constexpr pg::Statement kWorkflowItems = {"fold_items_of_workflow", R"sql(
   SELECT since, position, group_id FROM (
     (SELECT since, position, group_id FROM memberships
@@ -42,7 +43,7 @@ constexpr pg::Statement kWorkflowItems = {"fold_items_of_workflow", R"sql(
      ORDER BY group_id, position LIMIT $6::integer)
     UNION ALL
     (SELECT since, position, group_id FROM memberships
-     WHERE kind = 'w' AND since <> position
+     WHERE kind::text = 'w' AND since <> position
        AND (group_id, since, position) >= ($1::uuid, $3::bigint, $4::bigint)
        AND (group_id, since) <= ($1::uuid, $5::bigint)
      ORDER BY group_id, since, position LIMIT $6::integer)
@@ -62,9 +63,10 @@ constexpr pg::Statement kEvents = {"fold_events", R"sql(
   SELECT position, event_id, event_type, "timestamp", agent_context, correlation_ids, workflow_id,
          coalesce(project, ''),
          CASE WHEN relevant THEN payload ELSE '{}'::json END,
-         (SELECT group_id FROM memberships AS m
-          WHERE m.position = sized.position AND m.kind = 'w' AND m.since = m.position
-          ORDER BY group_id LIMIT 1)
+         CASE WHEN session_id IS NOT NULL THEN
+           (SELECT group_id FROM memberships AS m
+            WHERE m.position = sized.position AND m.kind = 'w' AND m.since = m.position
+            ORDER BY group_id LIMIT 1) END
   FROM (
     SELECT *, sum(CASE WHEN relevant THEN pg_column_size(payload) ELSE 0 END)
                 OVER (ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
@@ -73,9 +75,12 @@ constexpr pg::Statement kEvents = {"fold_events", R"sql(
                         OR event_type LIKE 'agent.handoff.%') AS relevant
       FROM unnest($1::bigint[]) WITH ORDINALITY AS t (position, n) JOIN events AS e USING (position)
       WHERE e.recorded_at >= (SELECT max(month) FROM log_months WHERE first_position <= $2::bigint)
+        AND e.recorded_at < (
+          SELECT (max(month) AT TIME ZONE 'UTC' + interval '1 month') AT TIME ZONE 'UTC'
+          FROM log_months WHERE first_position <= $3::bigint)
     ) AS numbered
   ) AS sized
-  WHERE coalesce(before, 0) < $3::bigint)sql"};
+  WHERE coalesce(before, 0) < $4::bigint)sql"};
 
 constexpr pg::Statement kHandoffs = {"find_handoff_requests", R"sql(
   SELECT i.event_id, i.position, e.payload
@@ -134,15 +139,17 @@ absl::StatusOr<std::map<std::int64_t, FoldEvent>> FoldSource::Events(
   if (items.empty()) return events;
   pg::Array positions(pg::Type::kInt8);
   std::int64_t oldest = items.front().position;
+  std::int64_t newest = oldest;
   for (const FoldItem& item : items) {
     // Items of one event follow each other.
     if (&item == &items.front() || (&item - 1)->position != item.position) {
       positions.Int8(item.position);
     }
     oldest = std::min(oldest, item.position);
+    newest = std::max(newest, item.position);
   }
   const auto rows = connection_.Query(
-      kEvents, pg::Params().Array(std::move(positions)).Int8(oldest).Int8(kMostBytes));
+      kEvents, pg::Params().Array(std::move(positions)).Int8(oldest).Int8(newest).Int8(kMostBytes));
   if (!rows.ok()) return rows.status();
   for (int i = 0; i < rows->rows(); ++i) {
     FoldEvent& event = events[rows->Int8(i, 0)];

@@ -28,8 +28,8 @@ struct FoldEvent {
   // before.
   std::string handoff_to;
 
-  // The workflow the event belongs to, for sessions: the payload's own, else the first inherited
-  // one.
+  // The workflow the event belongs to, for sessions (others don't look for it): the payload's own,
+  // else the first inherited one.
   std::optional<Uuid> workflow;
   std::string project;
 };

@@ -230,7 +230,8 @@ describe('god33', () => {
 
   test('help and usage', async () => {
     for (const args of [[], ['event'], ['event', 'publish'], ['event', 'get'], ['event', 'list'], ['event', 'types'],
-      ['workflow'], ['workflow', 'list'], ['workflow', 'get'], ['status']]) {
+      ['workflow'], ['workflow', 'list'], ['workflow', 'get'], ['workflow', 'timeline'], ['agent'], ['agent', 'list'],
+      ['agent', 'get'], ['agent', 'checkpoints'], ['agent', 'events'], ['status']]) {
       assert.match((await succeeds([...args, '--help'])).out, /Usage/, args.join(' '));
     }
     assert.match((await succeeds(['--version'])).out, /^god33 \d/);

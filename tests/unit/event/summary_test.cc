@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "json/text.h"
+#include "testing/json_tree.h"
 #include "wire/registry.h"
 
 namespace god33::event {
@@ -113,6 +114,49 @@ TEST_CASE("a long summary is cut between characters and says so") {
   CHECK(summary.ends_with("ä…"));
   const std::string full(kMaxSummary - 5, 'x');
   CHECK(SummaryOf("a.b", StrCat("{\"summary\":\"", full, "\"}")) == "A b: " + full);
+}
+
+bool IsOneSafeLine(const std::string& text) {
+  if (json::ValidPrefix(text) != text.size()) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool c1 = byte == 0xC2 && static_cast<unsigned char>(text[i + 1]) < 0xA0;
+    if (byte < 0x20 || byte == 0x7F || c1) return false;
+  }
+  return text.find("\u2028") == std::string::npos && text.find("\u2029") == std::string::npos &&
+         text.find("\u202E") == std::string::npos;
+}
+
+TEST_CASE("whatever a payload holds, its summary is one short safe line") {
+  using testing::JsonTree;
+  testing::Random random(21);
+  std::vector<std::string> types = {"some.thing", "agent.letta.session.failed", "x"};
+  const wire::PayloadRegistry registry;
+  for (const auto& [type, entry] : registry.entries()) types.push_back(type);
+  const std::vector<std::string> keys = {
+      "project_name", "phase",     "from_agent",    "to_agent",       "task",
+      "reason",       "summary",   "checkpoint_id", "failure_reason", "validation",
+      "needs",        "artifacts", "message",       "agent_type",     "context_snapshot"};
+  for (int round = 0; round < 5000; ++round) {
+    JsonTree payload = testing::RandomJsonObject(random);
+    for (std::size_t i = random.Below(6); i > 0; --i) {
+      const std::string& key = random.Pick(keys);
+      JsonTree value = testing::RandomJson(random);
+      if (random.OneIn(2)) {
+        value = {.kind = JsonTree::Kind::kString};
+        for (std::size_t n = random.Below(200); n > 0; --n) {
+          value.units += testing::RandomUnits(random);
+        }
+      }
+      payload.members.push_back({{key.begin(), key.end()}, value});
+    }
+    const std::string type = random.Pick(types);
+    const std::string summary = SummaryOf(type, testing::WriteJsonTree(random, payload));
+    CAPTURE(round, type, summary);
+    REQUIRE_FALSE(summary.empty());
+    REQUIRE(CountCharacters(summary) <= kMaxSummary);
+    REQUIRE(IsOneSafeLine(summary));
+  }
 }
 
 }  // namespace
