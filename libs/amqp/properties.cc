@@ -247,8 +247,7 @@ amqp_table_t CarriedProperties::Table(const json::Value& object, int depth) {
     entries.push_back({.key = Keep(std::move(key)), .value = Field(member.value, depth)});
   }
   tables_.push_back(std::move(entries));
-  return {.num_entries = static_cast<int>(tables_.back().size()),
-          .entries = tables_.back().data()};
+  return {.num_entries = static_cast<int>(tables_.back().size()), .entries = tables_.back().data()};
 }
 
 amqp_field_value_t CarriedProperties::Field(const json::Value& value, int depth) {

@@ -19,8 +19,7 @@ absl::StatusOr<std::unique_ptr<Publisher>> Publisher::Start(
 
 absl::Status Publisher::Send(const Publication& publication, std::string& message_id) {
   if (!publication.properties.empty()) {
-    const auto carried =
-        CarriedProperties::FromJson(publication.properties, publication.headers);
+    const auto carried = CarriedProperties::FromJson(publication.properties, publication.headers);
     if (!carried.ok()) return carried.status();
     message_id = ToString(carried->properties().message_id);
     return SendWith(publication, carried->properties());
