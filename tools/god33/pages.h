@@ -22,7 +22,10 @@ template <typename Request>
 void SetPaging(const Paging& paging, Request& request) {
   if (paging.limit) request.set_limit(*paging.limit);
   request.set_page_token(paging.page_token);
-  request.set_min_position(paging.min_position);
+  // Some lists are not of the log.
+  if constexpr (requires { request.set_min_position(0); }) {
+    request.set_min_position(paging.min_position);
+  }
 }
 
 // Prints one page, or with `all` every page up to the end. `ask` makes a StatusOr<response> of a
