@@ -9,17 +9,17 @@ const SERVICE = 'god33.store.v1.EventStoreService';
 const TYPES = {keepCase: true, longs: String, enums: String, defaults: true, oneofs: true};
 
 export class EventStoreClient {
-  // Asks the server what it serves.
-  static async discover(address) {
+  // Asks the server what it serves. `service`: which of them is called.
+  static async discover(address, service = SERVICE) {
     const server = new reflection.GrpcReflection(address, grpc.credentials.createInsecure());
     const services = await server.listServices();
-    const descriptor = await server.getDescriptorBySymbol(SERVICE);
+    const descriptor = await server.getDescriptorBySymbol(service);
     const errors = (await server.getDescriptorBySymbol('google.rpc.ErrorInfo')).getProtobufJsRoot();
     const status = (await server.getDescriptorBySymbol('google.rpc.Status')).getProtobufJsRoot();
     server.client.close();
     return new EventStoreClient(address, {
       services,
-      Client: descriptor.getPackageObject(TYPES).god33.store.v1.EventStoreService,
+      Client: descriptor.getPackageObject(TYPES).god33.store.v1[service.split('.').at(-1)],
       messages: descriptor.getProtobufJsRoot(),
       Status: status.lookupType('google.rpc.Status'),
       ErrorInfo: errors.lookupType('google.rpc.ErrorInfo'),
