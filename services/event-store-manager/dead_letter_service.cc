@@ -282,7 +282,7 @@ absl::Status DeadLetterService::SendBackAll(const v1::SendBackDeadLettersRequest
       status = step.status();
       break;
     }
-    pace.Spend(step->done);
+    pace.Spend(step->matched);  // also those that the broker gave back
     response.set_matched(response.matched() + step->matched);
     response.set_sent_back(response.sent_back() + step->done);
     response.set_unroutable(unroutable);
