@@ -18,8 +18,11 @@ constexpr int kMostDepth = 32;
 // A short string's, in bytes.
 constexpr std::size_t kMostShort = 255;
 
-// Properties stand in one frame of 128 KiB; text grows little on its way back.
-constexpr std::size_t kMostHeaders = 100'000;
+// Properties stand in one frame of 128 KiB; the short texts among them and ours have the rest.
+constexpr std::size_t kMostHeaders = 120'000;
+
+// Kind and value of a field, or kind and length, at most; and the length of a key.
+constexpr std::size_t kFieldBytes = 10;
 
 std::string_view View(amqp_bytes_t bytes) {
   return {static_cast<const char*>(bytes.bytes), bytes.len};
@@ -173,12 +176,12 @@ absl::StatusOr<CarriedProperties> CarriedProperties::FromJson(
     }
   }
   const auto original = value->Find("headers");
-  const bool fits = original && original->is_object() && original->text().size() <= kMostHeaders;
-  carried.SetHeaders(fits ? &*original : nullptr, headers);
+  carried.SetHeaders(original && original->is_object() ? &*original : nullptr, headers);
   return carried;
 }
 
 amqp_bytes_t CarriedProperties::Keep(std::string text) {
+  header_bytes_ += text.size();
   texts_.push_back(std::move(text));
   return {texts_.back().size(), texts_.back().data()};
 }
@@ -217,6 +220,7 @@ void CarriedProperties::SetNumber(std::string_view key, const json::Value& value
 void CarriedProperties::SetHeaders(
     const json::Value* original, const std::vector<std::pair<std::string, std::string>>& headers) {
   Entries entries;
+  header_bytes_ = 0;
   if (original != nullptr) {
     for (const json::Member member : original->members()) {
       std::string key = member.key();
@@ -226,6 +230,7 @@ void CarriedProperties::SetHeaders(
       entries.push_back({.key = Keep(std::move(key)), .value = Field(member.value, 0)});
     }
   }
+  if (header_bytes_ > kMostHeaders) entries.clear();
   for (const auto& [key, text] : headers) {
     amqp_table_entry_t& entry = entries.emplace_back();
     entry.key = Keep(key);
@@ -251,6 +256,7 @@ amqp_table_t CarriedProperties::Table(const json::Value& object, int depth) {
 }
 
 amqp_field_value_t CarriedProperties::Field(const json::Value& value, int depth) {
+  header_bytes_ += kFieldBytes;
   amqp_field_value_t field = {};
   field.kind = AMQP_FIELD_KIND_VOID;
   switch (value.kind()) {

@@ -56,6 +56,7 @@ class CarriedProperties {
   std::deque<Entries> tables_;
   std::deque<std::vector<amqp_field_value_t>> arrays_;
   amqp_basic_properties_t properties_ = {};
+  std::size_t header_bytes_ = 0;  // at most what the original headers take in a frame
 };
 
 }  // namespace god33::amqp

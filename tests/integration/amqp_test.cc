@@ -5,6 +5,7 @@
 #include "amqp/topology.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/strings.h"
 #include "testing/servers.h"
 
 namespace god33::amqp {
@@ -132,6 +133,29 @@ TEST_CASE(
         R"("none":null,"list":["a",{"b":2}],"table":{"deep":{"er":"é"}},"mine":"new"},)"
         R"("delivery_mode":2,"priority":3,"correlation_id":"c","reply_to":"r","message_id":"m",)"
         R"("timestamp":1769508000,"type":"t","app_id":"a"})");
+}
+
+TEST_CASE("headers that would not fit into a frame again are left out") {
+  Bus bus;
+  std::string numbers = "1";
+  while (numbers.size() < 60'000) numbers += ",1";  // a byte each when they came
+  const auto outcomes = StartPublisher()->Publish(
+      {{.exchange = bus.exchange,
+        .routing_key = "a",
+        .body = "1",
+        .headers = {{"mine", "new"}},
+        .properties = StrCat("{\"headers\":{\"n\":[", numbers, "]},\"message_id\":\"m\"}")},
+       {.exchange = bus.exchange,
+        .routing_key = "a",
+        .body = "2",
+        .properties = StrCat("{\"headers\":{\"t\":\"", std::string(100'000, 'x'), "\"}}")}},
+      absl::Seconds(10));
+  REQUIRE(outcomes.ok());
+  const auto consumer = bus.Consume();
+  const auto deliveries = ReceiveAll(*consumer, 2);
+  CHECK(deliveries[0].properties ==
+        R"({"headers":{"mine":"new"},"delivery_mode":2,"message_id":"m"})");
+  CHECK(deliveries[1].properties.size() > 100'000);
 }
 
 TEST_CASE("a message without properties goes again without them") {
