@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "amqp/properties.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/strings.h"
@@ -16,7 +17,13 @@ absl::StatusOr<std::unique_ptr<Publisher>> Publisher::Start(
   return std::unique_ptr<Publisher>(new Publisher(std::move(connection)));
 }
 
-absl::Status Publisher::Send(const Publication& publication) {
+absl::Status Publisher::Send(const Publication& publication, std::string& message_id) {
+  if (!publication.properties.empty()) {
+    const auto carried = CarriedProperties::FromJson(publication.properties, publication.headers);
+    if (!carried.ok()) return carried.status();
+    message_id = ToString(carried->properties().message_id);
+    return SendWith(publication, carried->properties());
+  }
   std::vector<amqp_table_entry_t> entries;
   for (const auto& [key, text] : publication.headers) {
     amqp_table_entry_t& entry = entries.emplace_back();
@@ -35,6 +42,12 @@ absl::Status Publisher::Send(const Publication& publication) {
     properties._flags |= AMQP_BASIC_CONTENT_ENCODING_FLAG;
     properties.content_encoding = amqp_cstring_bytes("utf-8");
   }
+  message_id = publication.message_id;
+  return SendWith(publication, properties);
+}
+
+absl::Status Publisher::SendWith(const Publication& publication,
+                                 const amqp_basic_properties_t& properties) {
   const int status =
       amqp_basic_publish(connection_->state(), Connection::kChannel, Bytes(publication.exchange),
                          Bytes(publication.routing_key), /*mandatory=*/1, /*immediate=*/0,
@@ -47,11 +60,13 @@ absl::StatusOr<std::vector<absl::Status>> Publisher::Publish(
   const std::int64_t deadline = MonotonicNanos() + absl::ToInt64Nanoseconds(timeout);
   Flight flight{.publications = publications,
                 .first_tag = next_tag_,
+                .message_ids = std::vector<std::string>(publications.size()),
                 .outcomes = std::vector<absl::Status>(publications.size()),
                 .settled = std::vector<bool>(publications.size(), false),
                 .unsettled = publications.size()};
-  for (const Publication& publication : publications) {
-    if (absl::Status status = Send(publication); !status.ok()) return status;
+  for (std::size_t i = 0; i < publications.size(); ++i) {
+    absl::Status status = Send(publications[i], flight.message_ids[i]);
+    if (!status.ok()) return status;
     ++next_tag_;
   }
   while (flight.unsettled > 0) {
@@ -117,21 +132,29 @@ absl::Status Publisher::HandleMethod(const amqp_method_t& method, Flight& flight
 }
 
 absl::Status Publisher::HandleReturn(const amqp_basic_return_t& returned, Flight& flight) {
-  const std::string reason =
-      StrCat("amqp: unroutable: exchange \"", ToString(returned.exchange),
-             "\" has no queue bound for \"", ToString(returned.routing_key), "\"");
+  // Reading the message gives the memory that `returned` lies in back to the library.
+  const std::string exchange = ToString(returned.exchange);
+  const std::string routing_key = ToString(returned.routing_key);
   amqp_message_t message;
   const amqp_rpc_reply_t reply =
       amqp_read_message(connection_->state(), Connection::kChannel, &message, 0);
   if (reply.reply_type != AMQP_RESPONSE_NORMAL) {
     return LibraryError(reply.library_error, "reading a returned message");
   }
-  // A message comes back without its tag.
-  const std::string id = ToString(message.properties.message_id);
+  // A message comes back without its tag. Another one of the same key and id has had the same fate.
+  const std::string id = (message.properties._flags & AMQP_BASIC_MESSAGE_ID_FLAG) != 0
+                             ? ToString(message.properties.message_id)
+                             : std::string();
   amqp_destroy_message(&message);
+  const absl::Status unroutable =
+      MakeError(absl::StatusCode::kNotFound, "UNROUTABLE",
+                StrCat("amqp: unroutable: exchange \"", exchange, "\" has no queue bound for \"",
+                       routing_key, "\""));
   for (std::size_t i = 0; i < flight.publications.size(); ++i) {
-    if (flight.publications[i].message_id == id) {
-      flight.outcomes[i] = MakeError(absl::StatusCode::kNotFound, "UNROUTABLE", reason);
+    const Publication& publication = flight.publications[i];
+    if (flight.message_ids[i] == id && publication.exchange == exchange &&
+        publication.routing_key == routing_key) {
+      flight.outcomes[i] = unroutable;
     }
   }
   return absl::OkStatus();

@@ -18,8 +18,12 @@ struct Publication {
   std::string routing_key;  // at most 255 bytes
   std::string body;
   std::string content_type = "application/json";
-  std::string message_id;  // tells the messages of one Publish apart
+  std::string message_id;  // tells unroutable messages of one Publish with one routing key apart
   std::vector<std::pair<std::string, std::string>> headers;
+
+  // For a message that was delivered before: its properties as PropertiesToJson told them, which go
+  // instead of content_type and message_id, under these headers (properties.h says how far).
+  std::string properties;
 };
 
 // Publishes with confirms, persistent and mandatory. One thread owns it.
@@ -44,12 +48,15 @@ class Publisher {
   struct Flight {
     const std::vector<Publication>& publications;
     std::uint64_t first_tag;
+    std::vector<std::string> message_ids;  // as they were sent
     std::vector<absl::Status> outcomes;
     std::vector<bool> settled;
     std::size_t unsettled;
   };
 
-  absl::Status Send(const Publication& publication);
+  // Sends it; `message_id` is the one it went with.
+  absl::Status Send(const Publication& publication, std::string& message_id);
+  absl::Status SendWith(const Publication& publication, const amqp_basic_properties_t& properties);
   absl::Status HandleMethod(const amqp_method_t& method, Flight& flight);
   absl::Status HandleReturn(const amqp_basic_return_t& returned, Flight& flight);
 

@@ -10,6 +10,7 @@
 #include "rpc/ops.h"
 #include "rpc/server.h"
 #include "services/event-store-manager/bus_reader.h"
+#include "services/event-store-manager/dead_letter_service.h"
 #include "services/event-store-manager/follower.h"
 #include "services/event-store-manager/housekeeper.h"
 #include "services/event-store-manager/outbox.h"
@@ -29,7 +30,9 @@ struct App::Parts {
       : metrics(registry),
         sorter(clock, payloads, config.max_event_bytes),
         outbox(config.Broker("outbox"), topology, metrics),
-        projector(metrics) {}
+        projector(metrics),
+        dead_letters(config.Database("dead letters"), DeadLetterService::kThreads),
+        dead_letter_service(dead_letters, config.Broker("dead letters"), sorter, metrics) {}
 
   SystemClock clock;
   TimeOrderedIds ids{clock};
@@ -40,6 +43,8 @@ struct App::Parts {
   Sorter sorter;
   Outbox outbox;
   Projector projector;
+  DeadLetterStore dead_letters;
+  DeadLetterService dead_letter_service;
 
   std::unique_ptr<LogWriter> writer;
   std::unique_ptr<BusReader> reader;
@@ -77,7 +82,9 @@ absl::StatusOr<std::unique_ptr<App>> App::Start(const Config& config) {
                                       parts->ids);
   auto server =
       rpc::Server::Start({.listen = config.common.listen, .reflection = config.reflection},
-                         {parts->service.get(), parts->replay_service.get()}, parts->health);
+                         {parts->service.get(), parts->replay_service.get(),
+                          &parts->dead_letter_service},
+                         parts->health);
   if (!server.ok()) return server.status();
   parts->server = *std::move(server);
 
@@ -104,6 +111,8 @@ absl::StatusOr<std::unique_ptr<App>> App::Start(const Config& config) {
 App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 App::~App() {
+  // Work on many dead letters ends after its step; what was done stays done.
+  parts_->dead_letter_service.Stop();
   // Appends under way are answered, new ones go to another replica.
   parts_->server->Stop(absl::Seconds(3));
   parts_.reset();

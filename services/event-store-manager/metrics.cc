@@ -67,6 +67,10 @@ Metrics::Metrics(prometheus::Family<prometheus::Counter>& stored,
                          "Workflows and sessions whose fold failed and stands still")),
       adopted(Counter(registry, "god33_adopted_events_total",
                       "Events that joined a workflow or collaboration through a late parent")),
+      letters_sent_back(
+          Counter(registry, "god33_dead_letters_sent_back_total", "Dead letters published again")),
+      letters_dropped(
+          Counter(registry, "god33_dead_letters_dropped_total", "Dead letters dropped by people")),
       dead_letters_(dead_letters) {}
 
 prometheus::Counter& Metrics::DeadLetters(const std::string& reason) {

@@ -41,6 +41,10 @@ class Metrics {
   prometheus::Gauge& frozen_folds;
   prometheus::Counter& adopted;  // events that joined a group through a late parent
 
+  // What people did with dead letters.
+  prometheus::Counter& letters_sent_back;
+  prometheus::Counter& letters_dropped;
+
   prometheus::Counter& DeadLetters(const std::string& reason);
 
  private:

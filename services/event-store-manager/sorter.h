@@ -3,6 +3,7 @@
 #include "amqp/delivery.h"
 #include "base/clock.h"
 #include "services/event-store-manager/submission.h"
+#include "wire/read.h"
 #include "wire/registry.h"
 
 namespace god33::manager {
@@ -13,6 +14,11 @@ class Sorter {
  public:
   Sorter(Clock& clock, const wire::PayloadRegistry& registry, std::size_t max_event_bytes)
       : clock_(clock), registry_(registry), max_event_bytes_(max_event_bytes) {}
+
+  // The event that a message is which is received now; its own received_at is not looked at. An error's
+  // reason is the dead letter's.
+  absl::StatusOr<sequence::NewEvent> Read(wire::Message message,
+                                          const std::string& routing_key) const;
 
   // The delivery is acked when the submission is done.
   Submission Sort(amqp::Delivery delivery) const;

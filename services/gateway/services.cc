@@ -1,5 +1,6 @@
 #include "services/gateway/services.h"
 
+#include "god33/store/v1/dead_letters.pb.h"
 #include "god33/store/v1/event_store.pb.h"
 #include "god33/store/v1/replay.pb.h"
 
@@ -12,6 +13,7 @@ const std::vector<const ServiceDescriptor*>& Services() {
   static const std::vector<const ServiceDescriptor*> services = {
       store::v1::AppendEventRequest::descriptor()->file()->FindServiceByName("EventStoreService"),
       store::v1::StartReplayRequest::descriptor()->file()->FindServiceByName("ReplayService"),
+      store::v1::DeadLetter::descriptor()->file()->FindServiceByName("DeadLetterService"),
   };
   return services;
 }

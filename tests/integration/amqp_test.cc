@@ -5,6 +5,7 @@
 #include "amqp/topology.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/strings.h"
 #include "testing/servers.h"
 
 namespace god33::amqp {
@@ -94,6 +95,80 @@ TEST_CASE("a message that no queue is bound for is reported, its neighbours are 
   CHECK((*outcomes)[0].ok());
   CHECK(ReasonOf((*outcomes)[1]) == "UNROUTABLE");
   CHECK((*outcomes)[2].ok());
+}
+
+TEST_CASE("of messages without ids the unroutable ones are told by their routing key") {
+  Bus bus;
+  const auto outcomes = StartPublisher()->Publish(
+      {{.exchange = bus.exchange, .routing_key = "a", .body = "{}"},
+       {.exchange = "", .routing_key = UniqueName("no-queue"), .body = "{}"},
+       {.exchange = bus.exchange, .routing_key = "b", .body = "{}"}},
+      absl::Seconds(10));
+  REQUIRE(outcomes.ok());
+  CHECK((*outcomes)[0].ok());
+  CHECK(ReasonOf((*outcomes)[1]) == "UNROUTABLE");
+  CHECK((*outcomes)[2].ok());
+}
+
+TEST_CASE(
+    "a message goes again with the properties it was delivered with, but for what does harm") {
+  Bus bus;
+  const std::string properties =
+      R"({"content_type":"text/plain","content_encoding":"x","headers":{"n":-5,"d":1.5,"t":true,)"
+      R"("none":null,"list":["a",{"b":2}],"table":{"deep":{"er":"\u00e9"}},"x-death":[{"count":1}],)"
+      R"("mine":"old","x-first-death-queue":"q"},"delivery_mode":1,"priority":3,)"
+      R"("correlation_id":"c","reply_to":"r","expiration":"1","message_id":"m","timestamp":1769508000,)"
+      R"("type":"t","user_id":"somebody","app_id":"a"})";
+  const auto outcomes = StartPublisher()->Publish({{.exchange = bus.exchange,
+                                                    .routing_key = "a",
+                                                    .body = "hello",
+                                                    .headers = {{"mine", "new"}},
+                                                    .properties = properties}},
+                                                  absl::Seconds(10));
+  REQUIRE(outcomes.ok());
+  REQUIRE((*outcomes)[0].ok());
+  const auto consumer = bus.Consume();
+  CHECK(ReceiveAll(*consumer, 1)[0].properties ==
+        R"({"content_type":"text/plain","content_encoding":"x","headers":{"n":-5,"d":1.5,"t":true,)"
+        R"("none":null,"list":["a",{"b":2}],"table":{"deep":{"er":"é"}},"mine":"new"},)"
+        R"("delivery_mode":2,"priority":3,"correlation_id":"c","reply_to":"r","message_id":"m",)"
+        R"("timestamp":1769508000,"type":"t","app_id":"a"})");
+}
+
+TEST_CASE("headers that would not fit into a frame again are left out") {
+  Bus bus;
+  std::string numbers = "1";
+  while (numbers.size() < 60'000) numbers += ",1";  // a byte each when they came
+  const auto outcomes = StartPublisher()->Publish(
+      {{.exchange = bus.exchange,
+        .routing_key = "a",
+        .body = "1",
+        .headers = {{"mine", "new"}},
+        .properties = StrCat("{\"headers\":{\"n\":[", numbers, "]},\"message_id\":\"m\"}")},
+       {.exchange = bus.exchange,
+        .routing_key = "a",
+        .body = "2",
+        .properties = StrCat("{\"headers\":{\"t\":\"", std::string(100'000, 'x'), "\"}}")}},
+      absl::Seconds(10));
+  REQUIRE(outcomes.ok());
+  const auto consumer = bus.Consume();
+  const auto deliveries = ReceiveAll(*consumer, 2);
+  CHECK(deliveries[0].properties ==
+        R"({"headers":{"mine":"new"},"delivery_mode":2,"message_id":"m"})");
+  CHECK(deliveries[1].properties.size() > 100'000);
+}
+
+TEST_CASE("a message without properties goes again without them") {
+  Bus bus;
+  REQUIRE(StartPublisher()
+              ->Publish({{.exchange = bus.exchange,
+                          .routing_key = "a",
+                          .body = "",
+                          .properties = R"({"reply_to":"amq.rabbitmq.reply-to.x"})"}},
+                        absl::Seconds(10))
+              .ok());
+  const auto consumer = bus.Consume();
+  CHECK(ReceiveAll(*consumer, 1)[0].properties == R"({"delivery_mode":2})");
 }
 
 TEST_CASE("publishing to an exchange that does not exist says so") {

@@ -7,15 +7,17 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "rpc/status.h"
+#include "tools/god33/environment.h"
 #include "tools/god33/report.h"
 
 namespace god33::cli {
 namespace {
 
 constexpr int kConnectTimeoutMs = 5000;
-constexpr char kWhere[] =
-    "is event-store-api running there? GOD33_EVENT_STORE_API_ADDR or --api says where it is; "
-    "`./dev up` starts everything";
+std::string HintOf(const Server& server) {
+  return StrCat("is ", server.name, " running there? ", server.where,
+                " says where it is; `./dev up` starts everything");
+}
 
 }  // namespace
 
@@ -39,22 +41,35 @@ void SetTimeout(grpc::ClientContext& context, absl::Duration timeout) {
   context.set_deadline(gpr_time_from_millis(absl::ToInt64Milliseconds(timeout), GPR_TIMESPAN));
 }
 
-absl::Status ApiClient::ErrorOf(const grpc::Status& status) const {
+Server EventStoreApi(const std::string& address) {
+  return {.name = "event-store-api",
+          .address = address,
+          .where = "GOD33_EVENT_STORE_API_ADDR or --api"};
+}
+
+Server EventStoreManager() {
+  constexpr char kVariable[] = "GOD33_EVENT_STORE_MANAGER_ADDR";
+  return {.name = "event-store-manager",
+          .address = Variable(kVariable, "127.0.0.1:50051"),
+          .where = kVariable};
+}
+
+absl::Status ErrorOf(const grpc::Status& status, const Server& server, absl::Duration timeout) {
   // The project's services always send details; gRPC itself never does.
   if (!status.error_details().empty()) return rpc::FromGrpc(status);
+  const std::string at = StrCat(server.name, " at ", server.address);
   switch (status.error_code()) {
     case grpc::StatusCode::UNAVAILABLE:
-      return WithHint(MakeError(absl::StatusCode::kUnavailable, "SERVICE_UNAVAILABLE",
-                                StrCat("event-store-api at ", address_,
-                                       " can't be reached: ", LastCause(status.error_message()))),
-                      kWhere);
+      return WithHint(
+          MakeError(absl::StatusCode::kUnavailable, "SERVICE_UNAVAILABLE",
+                    StrCat(at, " can't be reached: ", LastCause(status.error_message()))),
+          HintOf(server));
     case grpc::StatusCode::DEADLINE_EXCEEDED:
-      return WithHint(absl::DeadlineExceededError(StrCat("event-store-api at ", address_,
-                                                         " did not answer within ",
-                                                         absl::FormatDuration(timeout_))),
-                      StrCat(kWhere, "; --timeout waits longer"));
+      return WithHint(absl::DeadlineExceededError(
+                          StrCat(at, " did not answer within ", absl::FormatDuration(timeout))),
+                      StrCat(HintOf(server), "; --timeout waits longer"));
     default:
-      return Prefixed(rpc::FromGrpc(status), StrCat("event-store-api at ", address_, ": "));
+      return Prefixed(rpc::FromGrpc(status), StrCat(at, ": "));
   }
 }
 

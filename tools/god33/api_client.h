@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "god33/store/v1/dead_letters.grpc.pb.h"
 #include "god33/store/v1/event_store.grpc.pb.h"
 
 namespace god33::cli {
@@ -24,13 +25,29 @@ void SetTimeout(grpc::ClientContext& context, absl::Duration timeout);
 // one.
 std::string_view LastCause(std::string_view message);
 
-// Asks event-store-api. Calls block, each at most for `timeout`.
-class ApiClient {
- public:
-  using Stub = store::v1::EventStoreService::Stub;
+// A server that is asked, as errors name it.
+struct Server {
+  std::string name;     // event-store-api
+  std::string address;  // host:port
+  std::string where;    // what says where it is, for the hint
+};
 
-  ApiClient(std::string address, absl::Duration timeout)
-      : address_(std::move(address)), timeout_(timeout), stub_(OpenChannel(address_)) {}
+Server EventStoreApi(const std::string& address);
+
+// Of GOD33_EVENT_STORE_MANAGER_ADDR.
+Server EventStoreManager();
+
+// What the user is told of a failed call.
+absl::Status ErrorOf(const grpc::Status& status, const Server& server, absl::Duration timeout);
+
+// Asks a gRPC service. Calls block, each at most for `timeout`.
+template <typename Service>
+class ServiceClient {
+ public:
+  using Stub = typename Service::Stub;
+
+  ServiceClient(Server server, absl::Duration timeout)
+      : server_(std::move(server)), timeout_(timeout), stub_(OpenChannel(server_.address)) {}
 
   template <typename Request, typename Response>
   using Method = grpc::Status (Stub::*)(grpc::ClientContext*, const Request&, Response*);
@@ -43,16 +60,24 @@ class ApiClient {
     SetTimeout(context, timeout_);
     Response response;
     const grpc::Status status = (stub_.*method)(&context, request, &response);
-    if (!status.ok()) return ErrorOf(status);
+    if (!status.ok()) return ErrorOf(status, server_, timeout_);
     return response;
   }
 
  private:
-  absl::Status ErrorOf(const grpc::Status& status) const;
-
-  std::string address_;
+  Server server_;
   absl::Duration timeout_;
   Stub stub_;
 };
+
+// Asks event-store-api.
+class ApiClient : public ServiceClient<store::v1::EventStoreService> {
+ public:
+  ApiClient(const std::string& address, absl::Duration timeout)
+      : ServiceClient(EventStoreApi(address), timeout) {}
+};
+
+// Asks event-store-manager about dead letters.
+using DeadLetterClient = ServiceClient<store::v1::DeadLetterService>;
 
 }  // namespace god33::cli

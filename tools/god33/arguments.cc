@@ -43,6 +43,11 @@ CLI::Option* AddRepeated(CLI::App& command, const std::string& name,
 }
 
 void AddPaging(CLI::App& command, Paging& paging) {
+  AddPagingWithoutPosition(command, paging);
+  AddMinPosition(command, paging.min_position);
+}
+
+void AddPagingWithoutPosition(CLI::App& command, Paging& paging) {
   command
       .add_option("--limit", paging.limit,
                   "How many at most; with --all, how many are asked for at once")
@@ -55,7 +60,6 @@ void AddPaging(CLI::App& command, Paging& paging) {
       ->check(IsTextOrNothing())
       ->type_name("TOKEN");
   command.add_flag("--all", paging.all, "All pages, one after another");
-  AddMinPosition(command, paging.min_position);
 }
 
 void AddMinPosition(CLI::App& command, std::int64_t& position) {

@@ -10,6 +10,7 @@
 #include "tools/god33/agent.h"
 #include "tools/god33/arguments.h"
 #include "tools/god33/completion.h"
+#include "tools/god33/dlq.h"
 #include "tools/god33/event.h"
 #include "tools/god33/exit_code.h"
 #include "tools/god33/report.h"
@@ -32,12 +33,14 @@ constexpr char kMore[] =
     "  god33 event list --type 'agent.*' --since 15m -o jsonl\n"
     "  god33 workflow list --running\n"
     "  god33 agent list --status active\n"
+    "  god33 dlq list --reason id_conflict\n"
     "\n"
     "Environment:\n"
     "  RABBITMQ_URL                  the broker: amqp://user:password@host:port/vhost\n"
     "  GOD33_RABBITMQ_CA_FILE        certificate authorities for amqps; default: the system's\n"
     "  GOD33_EXCHANGE                Bloodbank's exchange\n"
     "  GOD33_EVENT_STORE_API_ADDR    host:port that is asked for events, workflows and agents\n"
+    "  GOD33_EVENT_STORE_MANAGER_ADDR  host:port that is asked for dead letters\n"
     "  GOD33_<NAME>_ADDR             host:port of the other services, for `status`\n"
     "  GOD33_OUTPUT                  output format\n"
     "  NO_COLOR                      no color\n"
@@ -83,6 +86,7 @@ void AddCommands(CLI::App& app, Command& chosen) {
   AddEventCommands(app, chosen);
   AddWorkflowCommands(app, chosen);
   AddAgentCommands(app, chosen);
+  AddDeadLetterCommands(app, chosen);
   AddStatusCommand(app, chosen);
   AddCompletionCommand(app, chosen);
 }

@@ -66,6 +66,7 @@ std::string CompletionScript(const CLI::App& root) {
                 "    -o|--output) words='table json jsonl yaml' ;;\n"
                 "    --order) words='asc desc' ;;\n"
                 "    --validate) words='strict warn off' ;;\n"
+                "    --state) words='open sent_back dropped all' ;;\n"
                 "  esac\n"
                 "  COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
                 "}\n"

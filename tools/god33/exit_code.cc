@@ -1,6 +1,20 @@
 #include "tools/god33/exit_code.h"
 
+#include <string>
+
+#include "base/error.h"
+
 namespace god33::cli {
+
+namespace {
+
+// Somebody else has done something to it already.
+bool IsConflict(const absl::Status& status) {
+  const std::string reason = ReasonOf(status);
+  return reason == "ALREADY_SENT_BACK" || reason == "DROPPED";
+}
+
+}  // namespace
 
 ExitCode ExitCodeOf(const absl::Status& status) {
   switch (status.code()) {
@@ -18,6 +32,8 @@ ExitCode ExitCodeOf(const absl::Status& status) {
     case absl::StatusCode::kDeadlineExceeded:
     case absl::StatusCode::kResourceExhausted:
       return ExitCode::kUnavailable;
+    case absl::StatusCode::kFailedPrecondition:
+      return IsConflict(status) ? ExitCode::kConflict : ExitCode::kFailed;
     default:
       return ExitCode::kFailed;
   }

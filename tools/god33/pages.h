@@ -23,7 +23,10 @@ template <typename Request>
 void SetPaging(const Paging& paging, Request& request) {
   if (paging.limit) request.set_limit(*paging.limit);
   request.set_page_token(paging.page_token);
-  request.set_min_position(paging.min_position);
+  // Some lists are not of the log.
+  if constexpr (requires { request.set_min_position(0); }) {
+    request.set_min_position(paging.min_position);
+  }
 }
 
 // For the reader of one page when there are more.

@@ -9,7 +9,7 @@ const SERVICE = 'god33.store.v1.EventStoreService';
 const TYPES = {keepCase: true, longs: String, enums: String, defaults: true, oneofs: true};
 
 export class EventStoreClient {
-  // Asks the server what it serves. `service`: whose methods are called.
+  // Asks the server what it serves. `service`: which of them is called.
   static async discover(address, service = SERVICE) {
     const server = new reflection.GrpcReflection(address, grpc.credentials.createInsecure());
     const services = await server.listServices();

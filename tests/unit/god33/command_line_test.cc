@@ -58,6 +58,11 @@ TEST_CASE("help is data, with examples and exit codes, for every command") {
                                                        {"agent", "get"},
                                                        {"agent", "checkpoints"},
                                                        {"agent", "events"},
+                                                       {"dlq"},
+                                                       {"dlq", "list"},
+                                                       {"dlq", "show"},
+                                                       {"dlq", "send-back"},
+                                                       {"dlq", "drop"},
                                                        {"status"},
                                                        {"completion"}};
   for (std::vector<const char*> command : commands) {
@@ -113,6 +118,24 @@ TEST_CASE("bad arguments end with 2, one line that names them, and nothing on st
       {{"agent", "list", "--status", "done"}, "--status"},
       {{"agent", "list", "--workflow", "x"}, "--workflow: expected a UUID"},
       {{"agent", "get"}, "ID"},
+      {{"dlq", "list", "--state", "gone"}, "--state"},
+      {{"dlq", "list", "--reason", ""}, "--reason: expected text"},
+      {{"dlq", "list", "--type", "a.b*"}, "--type"},
+      {{"dlq", "list", "--since", "soon"}, "--since: expected"},
+      {{"dlq", "show"}, "ID is required"},
+      {{"dlq", "show", "0"}, "ID"},
+      {{"dlq", "show", "x"}, "ID"},
+      {{"dlq", "send-back"}, "expected ID, or --all-matching"},
+      {{"dlq", "send-back", "--reason", "unreadable"}, "expected ID, or --all-matching"},
+      {{"dlq", "send-back", "1", "--all-matching"}, "not both"},
+      {{"dlq", "send-back", "1", "--rate", "5"}, "belong to --all-matching"},
+      {{"dlq", "send-back", "1", "--reason", "x"}, "belong to --all-matching"},
+      {{"dlq", "send-back", "--all-matching", "--again"}, "belong to one ID"},
+      {{"dlq", "send-back", "--all-matching", "--edit", "{}"}, "belong to one ID"},
+      {{"dlq", "send-back", "--all-matching", "--rate", "10001"}, "--rate"},
+      {{"dlq", "send-back", "1", "--edit", "@/nowhere/body.json"}, "--edit"},
+      {{"dlq", "drop"}, "expected ID, or --all-matching"},
+      {{"dlq", "drop", "--all-matching", "--limit", "0"}, "--limit"},
       {{"-o", "xml", "status"}, "--output"},
       {{"--timeout", "0", "status"}, "--timeout"},
       {{"completion", "fish"}, "SHELL"},
@@ -124,6 +147,23 @@ TEST_CASE("bad arguments end with 2, one line that names them, and nothing on st
     CHECK(result.out.empty());
     CHECK(result.err.find("god33: ") == 0);
     CHECK(Has(result.err, named));
+  }
+}
+
+TEST_CASE("a manager that is not there ends with 5 and says where it was looked for") {
+  for (std::vector<const char*> command : {std::vector<const char*>{"dlq", "list"},
+                                           {"dlq", "show", "1"},
+                                           {"dlq", "send-back", "1"},
+                                           {"dlq", "send-back", "--all-matching", "--yes"},
+                                           {"dlq", "drop", "1"},
+                                           {"dlq", "drop", "--all-matching"}}) {
+    setenv("GOD33_EVENT_STORE_MANAGER_ADDR", kNobody, 1);
+    const Result result = RunTool(command);
+    unsetenv("GOD33_EVENT_STORE_MANAGER_ADDR");
+    CAPTURE(result.err);
+    CHECK(result.code == 5);
+    CHECK(Has(result.err, "event-store-manager at 127.0.0.1:1 can't be reached"));
+    CHECK(Has(result.err, "GOD33_EVENT_STORE_MANAGER_ADDR"));
   }
 }
 

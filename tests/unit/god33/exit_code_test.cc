@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "base/error.h"
+
 namespace god33::cli {
 namespace {
 
@@ -19,6 +21,13 @@ TEST_CASE("exit codes are the documented numbers") {
   CHECK(CodeOf(absl::StatusCode::kUnavailable) == 5);
   CHECK(CodeOf(absl::StatusCode::kDeadlineExceeded) == 5);
   CHECK(CodeOf(absl::StatusCode::kResourceExhausted) == 5);
+}
+
+TEST_CASE("what somebody else has done already is a conflict") {
+  for (const char* reason : {"ALREADY_SENT_BACK", "DROPPED"}) {
+    CHECK(static_cast<int>(
+              ExitCodeOf(MakeError(absl::StatusCode::kFailedPrecondition, reason, "x"))) == 4);
+  }
 }
 
 TEST_CASE("every other error is a plain failure") {

@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "tools/god33/agent_view.h"
+#include "tools/god33/dlq_view.h"
 #include "tools/god33/event_view.h"
 #include "tools/god33/workflow_view.h"
 #include "unit/god33/answers.h"
@@ -38,6 +39,45 @@ TEST_CASE("a hostile event can't reach the terminal through its details") {
   event.add_correlation_ids(kHostile);
   CHECK(IsSafe(EventDetails(event)));
   CHECK(EventDetails(event).find("\nforged") == std::string::npos);
+}
+
+store::v1::DeadLetter MakeDeadLetter() {
+  store::v1::DeadLetter letter;
+  letter.set_dead_letter_id(17);
+  letter.mutable_recorded_at()->set_seconds(1769508000);
+  letter.set_reason("unreadable");
+  letter.set_detail("why");
+  letter.set_routing_key("a.b");
+  letter.mutable_properties()->set_text("{}");
+  letter.set_state("open");
+  letter.set_body("hello");
+  letter.set_body_size(5);
+  return letter;
+}
+
+TEST_CASE("a dead letter's row has its type, or its routing key without one") {
+  auto letter = MakeDeadLetter();
+  CHECK(DeadLetterView().row(letter) ==
+        Row{"17", "2026-01-27T10:00:00Z", "open", "unreadable", "a.b", "5", "why"});
+  letter.set_event_type("agent.task");
+  CHECK(DeadLetterView().row(letter)[4] == "agent.task");
+}
+
+TEST_CASE("a dead letter's details show text and JSON, and never bytes") {
+  const auto has = [](const store::v1::DeadLetter& letter, std::string_view part) {
+    return DeadLetterDetails(letter).find(part) != std::string::npos;
+  };
+  auto letter = MakeDeadLetter();
+  CHECK(has(letter, "hello"));
+  letter.set_body("\xff\x1b[31m");
+  CHECK(has(letter, "--raw"));
+  CHECK_FALSE(has(letter, "\x1b"));
+  letter.set_body(kHostile);
+  letter.set_detail(kHostile);
+  letter.set_routing_key(kHostile);
+  CHECK(IsSafe(DeadLetterDetails(letter)));
+  letter.mutable_decoded()->set_text("{\"n\":12345678901234567890}");
+  CHECK(has(letter, "12345678901234567890"));
 }
 
 store::v1::Workflow MakeWorkflow() {

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "god33/store/v1/dead_letters.pb.h"
 #include "god33/store/v1/event_store.pb.h"
 #include "kinds.pb.h"
 
@@ -15,7 +16,8 @@ using google::protobuf::DescriptorPool;
 const RouteTable& Table() {
   static const RouteTable table = *RouteTable::Compile(
       {DescriptorPool::generated_pool()->FindServiceByName("god33.transcode.test.KindsService"),
-       DescriptorPool::generated_pool()->FindServiceByName("god33.store.v1.EventStoreService")});
+       DescriptorPool::generated_pool()->FindServiceByName("god33.store.v1.EventStoreService"),
+       DescriptorPool::generated_pool()->FindServiceByName("god33.store.v1.DeadLetterService")});
   return table;
 }
 
@@ -54,6 +56,35 @@ TEST_CASE("query parameters of every kind are read") {
   CHECK(Read("GET", "/kinds?color=1&duration=1.5s&wrapped_text=&wrapped_int64=7&choice_int64=3") ==
         "color: COLOR_RED duration { seconds: 1 nanos: 500000000 } wrapped_text { } "
         "wrapped_int64 { value: 7 } choice_int64: 3");
+}
+
+TEST_CASE("a verb behind a collection is a route beside that of its elements") {
+  const auto many = ReadAs<store::v1::SendBackDeadLettersRequest>(
+      "POST", "/api/v1/dead-letters:send-back", R"({"filter":{"reason":"x"},"rate":5})");
+  REQUIRE(many.ok());
+  CHECK(many->filter().reason() == "x");
+  CHECK(many->rate() == 5);
+  CHECK(Table().Find("GET", "/api/v1/dead-letters:send-back")->route == nullptr);
+  CHECK(Table().Find("POST", "/api/v1/dead-letters:other")->route == nullptr);
+  CHECK_FALSE(
+      ReadAs<store::v1::GetDeadLetterRequest>("GET", "/api/v1/dead-letters/5:drop", "").ok());
+}
+
+TEST_CASE("bytes come as base64, and none at all are not the same as not given") {
+  const auto read = [](std::string_view body) {
+    return ReadAs<store::v1::SendBackDeadLetterRequest>("POST", "/api/v1/dead-letters/7/send-back",
+                                                        body);
+  };
+  const auto request = read(R"({"edited_bytes":"AP9oZWxsbw==","again":true})");
+  REQUIRE(request.ok());
+  CHECK(request->dead_letter_id() == 7);
+  CHECK(request->edited_bytes() == std::string("\0\xFFhello", 7));
+  CHECK(read(R"({"edited_bytes":"AP_-"})")->edited_bytes() == std::string("\0\xFF\xFE", 3));
+  CHECK(read(R"({"edited_bytes":""})")->has_edited_bytes());
+  CHECK_FALSE(read("{}")->has_edited_bytes());
+  CHECK(FieldOf(read(R"({"edited_bytes":"*"})").status()) == "edited_bytes");
+  CHECK(FieldOf(read(R"({"edited_bytes":5})").status()) == "edited_bytes");
+  CHECK(read(R"({"edited":{"n":1.50}})")->edited().text() == R"({"n":1.50})");
 }
 
 TEST_CASE("nested fields and lists are read") {
