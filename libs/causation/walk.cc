@@ -24,7 +24,7 @@ void Sort(Steps& steps) {
 Walk::Walk(std::int64_t root, std::int32_t max_depth) : max_depth_(max_depth) {
   nodes_.push_back({.position = root});
   seen_.insert(root);
-  if (max_depth_ == 0) newest_ = nodes_.size();
+  if (max_depth_ == 0) End();
 }
 
 std::span<const Node> Walk::newest() const {
@@ -49,7 +49,12 @@ std::size_t Walk::Extend(Steps steps) {
 void Walk::Finish(Steps steps) {
   Sort(steps);
   AddLevel(steps);
+  End();
+}
+
+void Walk::End() {
   newest_ = nodes_.size();
+  seen_ = {};
 }
 
 void Walk::AddLevel(const Steps& steps) {
@@ -60,14 +65,17 @@ void Walk::AddLevel(const Steps& steps) {
     const std::int32_t depth = nodes_[i].depth + 1;
     // The level is in the order of positions, so the first to reach an event is the lowest one.
     for (at = FirstFrom(at, steps, from); at != steps.end() && at->from == from; ++at) {
-      if (at->to == 0 || !seen_.insert(at->to).second) continue;
+      if (at->to == 0) continue;
+      ++steps_;
+      if (!seen_.insert(at->to).second) continue;
       nodes_.push_back(
           {.position = at->to, .depth = depth, .before = static_cast<std::uint32_t>(i)});
     }
   }
   std::sort(nodes_.begin() + static_cast<std::ptrdiff_t>(end), nodes_.end(),
             [](const Node& a, const Node& b) { return a.position < b.position; });
-  newest_ = depth() >= max_depth_ ? nodes_.size() : end;
+  newest_ = end;
+  if (over() || depth() >= max_depth_) End();
 }
 
 std::vector<std::size_t> Walk::PathTo(std::size_t index) const {

@@ -58,6 +58,9 @@ class Walk {
   // All events reached, the root first, by depth and position.
   const std::vector<Node>& nodes() const { return nodes_; }
 
+  // How many steps it has taken account of.
+  std::size_t steps() const { return steps_; }
+
   // The depth of the deepest event.
   std::int32_t depth() const { return nodes_.back().depth; }
 
@@ -67,10 +70,12 @@ class Walk {
  private:
   // Adds the level that the newest one leads to. `steps` are sorted.
   void AddLevel(const std::vector<Step>& steps);
+  void End();
 
   std::int32_t max_depth_;
   std::vector<Node> nodes_;
   std::size_t newest_ = 0;  // where the newest level begins
+  std::size_t steps_ = 0;
   absl::flat_hash_set<std::int64_t> seen_;
 };
 

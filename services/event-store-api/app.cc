@@ -7,6 +7,7 @@
 #include "base/executor.h"
 #include "rpc/ops.h"
 #include "rpc/server.h"
+#include "services/event-store-api/causation_store.h"
 #include "services/event-store-api/database_watch.h"
 #include "services/event-store-api/event_store.h"
 #include "services/event-store-api/metrics.h"
@@ -28,9 +29,10 @@ struct App::Parts {
       : metrics(registry),
         reader(config.ReaderOptions()),
         events(reader),
+        causation(reader),
         workflows(reader),
         executor(std::make_unique<Executor>(config.connections, kMostQueued)),
-        service(events, workflows, payloads, *executor, metrics) {}
+        service(events, causation, workflows, payloads, *executor, metrics) {}
 
   wire::PayloadRegistry payloads;
   prometheus::Registry registry;
@@ -38,6 +40,7 @@ struct App::Parts {
   rpc::Health health;
   Reader reader;
   EventStore events;
+  CausationStore causation;
   WorkflowStore workflows;
   std::unique_ptr<Executor> executor;
   QueryService service;

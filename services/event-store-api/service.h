@@ -4,6 +4,7 @@
 
 #include "base/executor.h"
 #include "god33/store/v1/event_store.grpc.pb.h"
+#include "services/event-store-api/causation_store.h"
 #include "services/event-store-api/event_store.h"
 #include "services/event-store-api/metrics.h"
 #include "services/event-store-api/workflow_store.h"
@@ -14,9 +15,10 @@ namespace god33::api {
 // The asking half of EventStoreService. Queries run on the executor, which refuses when it is full.
 class QueryService final : public store::v1::EventStoreService::CallbackService {
  public:
-  QueryService(EventStore& events, WorkflowStore& workflows, const wire::PayloadRegistry& registry,
-               Executor& executor, Metrics& metrics)
+  QueryService(EventStore& events, CausationStore& causation, WorkflowStore& workflows,
+               const wire::PayloadRegistry& registry, Executor& executor, Metrics& metrics)
       : events_(events),
+        causation_(causation),
         workflows_(workflows),
         registry_(registry),
         executor_(executor),
@@ -28,6 +30,12 @@ class QueryService final : public store::v1::EventStoreService::CallbackService 
   grpc::ServerUnaryReactor* GetEvent(grpc::CallbackServerContext* context,
                                      const store::v1::GetEventRequest* request,
                                      store::v1::GetEventResponse* response) override;
+  grpc::ServerUnaryReactor* GetDescendants(grpc::CallbackServerContext* context,
+                                           const store::v1::GetDescendantsRequest* request,
+                                           store::v1::GetDescendantsResponse* response) override;
+  grpc::ServerUnaryReactor* GetAncestors(grpc::CallbackServerContext* context,
+                                         const store::v1::GetAncestorsRequest* request,
+                                         store::v1::GetAncestorsResponse* response) override;
   grpc::ServerUnaryReactor* ListEventTypes(grpc::CallbackServerContext* context,
                                            const store::v1::ListEventTypesRequest* request,
                                            store::v1::ListEventTypesResponse* response) override;
@@ -44,6 +52,7 @@ class QueryService final : public store::v1::EventStoreService::CallbackService 
                                 std::function<absl::Status()> query);
 
   EventStore& events_;
+  CausationStore& causation_;
   WorkflowStore& workflows_;
   const wire::PayloadRegistry& registry_;
   Executor& executor_;
