@@ -17,6 +17,9 @@ using causation::Walk;
 constexpr int kFirstLevels = 16;
 constexpr std::size_t kWideLevel = 256;
 
+// A level whose events stand at most so far apart, on average, is read by one scan.
+constexpr std::size_t kMostSparse = 8;
+
 // How many steps of narrow levels are read at once: few at first, in case the end is near.
 constexpr std::size_t kFewSteps = 1'024;
 constexpr std::size_t kManySteps = 65'536;
@@ -30,7 +33,9 @@ constexpr std::size_t kManySteps = 65'536;
   " UNION ALL "                                             \
   " SELECT o.child_position FROM late_parents AS l "        \
   "   JOIN event_orphans AS o ON o.parent_id = l.event_id " \
-  " WHERE l.position = " f ".position AND o.child_position <= $2::bigint) AS t "
+  " WHERE l.position = " f                                  \
+  ".position AND o.child_position <= $2::bigint "           \
+  "   AND (SELECT EXISTS (SELECT FROM late_parents))) AS t "
 
 // The parents of the event `f`, up to $2, by the ids that it names. An edge by its child would need an
 // index of its own, which every append would have to keep.
@@ -64,6 +69,17 @@ constexpr std::size_t kManySteps = 65'536;
 constexpr pg::Statement kDown = {"descend_level", GOD33_LEVEL(GOD33_CHILDREN_OF("f"))};
 constexpr pg::Statement kFarDown = {"descend_levels",
                                     GOD33_LEVELS(GOD33_CHILDREN_OF("f"), GOD33_CHILDREN_OF("r"))};
+// The steps from all events from $1 to $4, up to $2.
+constexpr pg::Statement kRangeDown = {"descend_range", R"sql(
+  SELECT array_agg(s.parent), array_agg(s.child) FROM (
+    SELECT parent_position AS parent, child_position AS child FROM event_edges
+    WHERE parent_position BETWEEN $1::bigint AND $4::bigint AND child_position <= $2::bigint
+    UNION ALL
+    SELECT l.position, o.child_position
+    FROM late_parents AS l JOIN event_orphans AS o ON o.parent_id = l.event_id
+    WHERE l.position BETWEEN $1::bigint AND $4::bigint AND o.child_position <= $2::bigint
+    LIMIT $3::bigint) AS s)sql"};
+
 constexpr pg::Statement kUp = {"ascend_level", GOD33_LEVEL(GOD33_PARENTS_OF("f"))};
 constexpr pg::Statement kFarUp = {"ascend_levels",
                                   GOD33_LEVELS(GOD33_PARENTS_OF("f"), GOD33_PARENTS_OF("r"))};
@@ -74,6 +90,14 @@ pg::Array Positions(const std::vector<std::int64_t>& positions) {
   return array;
 }
 
+std::vector<Step> StepsOf(const pg::Result& rows) {
+  const std::vector<std::int64_t> from = rows.Int8s(0, 0);
+  const std::vector<std::int64_t> to = rows.Int8s(0, 1);
+  std::vector<Step> steps(from.size());
+  for (std::size_t i = 0; i < steps.size(); ++i) steps[i] = {from[i], to[i]};
+  return steps;
+}
+
 absl::StatusOr<std::vector<Step>> ReadSteps(pg::Connection& connection,
                                             const pg::Statement& statement,
                                             const std::vector<std::int64_t>& positions,
@@ -82,11 +106,7 @@ absl::StatusOr<std::vector<Step>> ReadSteps(pg::Connection& connection,
       statement,
       pg::Params().Array(Positions(positions)).Int8(head).Int8(static_cast<std::int64_t>(most)));
   if (!rows.ok()) return rows.status();
-  const std::vector<std::int64_t> from = rows->Int8s(0, 0);
-  const std::vector<std::int64_t> to = rows->Int8s(0, 1);
-  std::vector<Step> steps(from.size());
-  for (std::size_t i = 0; i < steps.size(); ++i) steps[i] = {from[i], to[i]};
-  return steps;
+  return StepsOf(*rows);
 }
 
 class LogWalk {
@@ -104,7 +124,7 @@ class LogWalk {
       if (MonotonicNanos() > deadline) return Reader::TooSlow();
       const bool far = reach_.walk.depth() >= kFirstLevels &&
                        reach_.walk.newest().size() < kWideLevel && Left() >= kFewSteps;
-      auto moved = far ? GoFar() : false;
+      auto moved = far ? GoFar() : down() ? GoDownByRange() : false;
       if (moved.ok() && !*moved) moved = GoOneLevel();
       if (!moved.ok()) return moved.status();
     }
@@ -133,6 +153,33 @@ class LogWalk {
       std::erase_if(*steps, [last](const Step& step) { return step.from == last; });
     }
     return reach_.walk.Extend(*std::move(steps)) > 0;
+  }
+
+  // Where the level's events stand close together, one scan over all of them is many times faster than
+  // looking for each. False when they don't, or when others among them have too many children.
+  absl::StatusOr<bool> GoDownByRange() {
+    const std::vector<std::int64_t> newest = Newest();
+    const auto span = static_cast<std::size_t>(newest.back() - newest.front());
+    if (newest.size() < kWideLevel || span / kMostSparse > newest.size()) return false;
+    const std::size_t most = Left() + 1;
+    const auto rows = connection_.Query(kRangeDown, pg::Params()
+                                                        .Int8(newest.front())
+                                                        .Int8(limits_.head)
+                                                        .Int8(static_cast<std::int64_t>(most))
+                                                        .Int8(newest.back()));
+    if (!rows.ok()) return rows.status();
+    std::vector<Step> found = StepsOf(*rows);
+    if (found.size() == most) return false;
+    if (!std::is_sorted(found.begin(), found.end())) std::sort(found.begin(), found.end());
+    std::vector<Step> steps;
+    auto at = found.cbegin();
+    for (const std::int64_t from : newest) {
+      while (at != found.cend() && at->from < from) ++at;
+      if (at == found.cend() || at->from != from) steps.push_back({from, 0});
+      for (; at != found.cend() && at->from == from; ++at) steps.push_back(*at);
+    }
+    reach_.walk.Extend(std::move(steps));
+    return true;
   }
 
   absl::StatusOr<bool> GoOneLevel() {
