@@ -21,8 +21,8 @@ CLI::App& AddNoun(CLI::App& root, const std::string& name, const std::string& de
 CLI::Option* AddRepeated(CLI::App& command, const std::string& name,
                          std::vector<std::string>& values, const std::string& help);
 
-// --limit, --page-token, --all and --min-position.
-void AddPaging(CLI::App& command, Paging& paging);
+// --limit (up to `most`), --page-token, --all and --min-position.
+void AddPaging(CLI::App& command, Paging& paging, int most = 1000);
 void AddMinPosition(CLI::App& command, std::int64_t& position);
 
 // Checks of single arguments, with an error that says what was expected. Those of filters don't take

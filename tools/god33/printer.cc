@@ -21,6 +21,12 @@ Unsafe UnsafeOn(const Screen& screen) {
   return screen.terminal ? Unsafe::kEscape : Unsafe::kKeep;
 }
 
+const google::protobuf::FieldDescriptor& ListOf(const Descriptor& answer) {
+  int i = 0;
+  while (!answer.field(i)->is_repeated()) ++i;
+  return *answer.field(i);
+}
+
 }  // namespace
 
 Format FormatNamed(std::string_view name) {
@@ -63,13 +69,14 @@ absl::Status PrintMessage(const Paper& paper, const Message& message,
 
 ListPrinter::ListPrinter(const Paper& paper, const Descriptor& answer, ListView view)
     : paper_(paper),
-      list_(*answer.field(0)),
+      list_(ListOf(answer)),
       view_(std::move(view)),
       table_(view_.columns, paper.screen),
       item_json_(*list_.message_type()),
       answer_json_(answer) {}
 
 absl::Status ListPrinter::AddPage(const Message& answer) {
+  if (items_ == 0) head_ = HeadOf(answer);
   const auto items = answer.GetReflection()->GetRepeatedFieldRef<Message>(answer, &list_);
   if (paper_.format == Format::kTable) {
     std::vector<Row> rows;
@@ -86,7 +93,9 @@ absl::Status ListPrinter::AddPage(const Message& answer) {
 absl::Status ListPrinter::AddItem(const Message& item) {
   std::string json;
   item_json_.Append(json, item);
-  if (items_ == 0) Begin();
+  if (items_ == 0) {
+    if (absl::Status status = Begin(); !status.ok()) return status;
+  }
   const bool first = items_++ == 0;
   if (paper_.format == Format::kJsonl) {
     paper_.out.Write(CompactJson(json, UnsafeOn(paper_.screen)));
@@ -103,13 +112,43 @@ absl::Status ListPrinter::AddItem(const Message& item) {
   return absl::OkStatus();
 }
 
-void ListPrinter::Begin() {
+absl::Status ListPrinter::WriteHead() {
+  const bool empty = head_ == "{";
+  const std::string object = empty ? "{}" : StrCat(head_.substr(0, head_.size() - 1), "}");
+  if (paper_.format == Format::kYaml && !empty) {
+    const auto yaml = JsonToYaml(object);
+    if (!yaml.ok()) return yaml.status();
+    paper_.out.Write(*yaml);
+  } else if (paper_.format == Format::kJson && paper_.screen.terminal && !empty) {
+    // Without its end, "\n}".
+    const std::string indented = IndentJson(object, Unsafe::kEscape);
+    paper_.out.Write(StrCat(indented.substr(0, indented.size() - 2), ","));
+  } else if (paper_.format == Format::kJson) {
+    paper_.out.Write(head_);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ListPrinter::Begin() {
+  if (absl::Status status = WriteHead(); !status.ok()) return status;
   if (paper_.format == Format::kYaml) {
     paper_.out.Write(StrCat(list_.name(), ":\n"));
   } else if (paper_.format == Format::kJson) {
-    paper_.out.Write(paper_.screen.terminal ? StrCat("{\n  \"", list_.name(), "\": [")
-                                            : StrCat("{\"", list_.name(), "\":["));
+    paper_.out.Write(paper_.screen.terminal ? StrCat("\n  \"", list_.name(), "\": [")
+                                            : StrCat("\"", list_.name(), "\":["));
   }
+  return absl::OkStatus();
+}
+
+std::string ListPrinter::HeadOf(const Message& answer) const {
+  std::string head = "{";
+  for (int i = 0; i < list_.index(); ++i) {
+    const auto& field = *answer.GetDescriptor()->field(i);
+    StrAppend(&head, "\"", field.name(), "\":");
+    transcode::JsonWriter(*answer.GetDescriptor(), &field).Append(head, answer);
+    head.push_back(',');
+  }
+  return head;
 }
 
 std::string ListPrinter::TailOf(const Message& answer) const {
@@ -118,7 +157,7 @@ std::string ListPrinter::TailOf(const Message& answer) const {
   rest->GetReflection()->ClearField(rest.get(), &list_);
   std::string json;
   answer_json_.Append(json, *rest);
-  return json.substr(StrCat("{\"", list_.name(), "\":[").size());
+  return json.substr(StrCat(HeadOf(answer), "\"", list_.name(), "\":[").size());
 }
 
 absl::Status ListPrinter::Finish(const Message& answer) {
@@ -126,14 +165,19 @@ absl::Status ListPrinter::Finish(const Message& answer) {
   // The other members as an object of their own.
   const std::string others = StrCat("{", tail.substr(tail.size() > 2 ? 2 : 1));
   if (paper_.format == Format::kYaml) {
-    paper_.out.Write(items_ == 0 ? StrCat(list_.name(), ": []\n") : "");
+    if (items_ == 0) {
+      if (absl::Status status = WriteHead(); !status.ok()) return status;
+      paper_.out.Write(StrCat(list_.name(), ": []\n"));
+    }
     if (others != "{}") {
       const auto yaml = JsonToYaml(others);
       if (!yaml.ok()) return yaml.status();
       paper_.out.Write(*yaml);
     }
   } else if (paper_.format == Format::kJson) {
-    if (items_ == 0) Begin();
+    if (items_ == 0) {
+      if (absl::Status status = Begin(); !status.ok()) return status;
+    }
     if (paper_.screen.terminal) {
       paper_.out.Write(items_ == 0 ? "]" : "\n  ]");
       paper_.out.Write(others == "{}" ? "\n}"

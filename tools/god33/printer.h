@@ -46,10 +46,11 @@ struct ListView {
 };
 
 // Prints the answer of a List method, page by page as the pages come, as if it had been one answer:
-// the items of all pages, then what the last answer says beside them (total, position, ...).
+// what the first answer says before the list, the items of all pages, then what the last answer says
+// behind them (total, position, ...).
 class ListPrinter {
  public:
-  // `answer` is the type of the method's responses; its first field is the list.
+  // `answer` is the type of the method's responses; its first repeated field is the list.
   ListPrinter(const Paper& paper, const google::protobuf::Descriptor& answer, ListView view);
 
   // Prints the items of a page and hands them over to the reader at once.
@@ -62,7 +63,11 @@ class ListPrinter {
   absl::Status AddItem(const google::protobuf::Message& item);
 
   // Before the first item, or before the end if there is none.
-  void Begin();
+  absl::Status Begin();
+  absl::Status WriteHead();
+
+  // The members of the answer before its list as a JSON object without its end: {"root_event":{...},
+  std::string HeadOf(const google::protobuf::Message& answer) const;
 
   // The answer's JSON behind its list: "]" and the other members.
   std::string TailOf(const google::protobuf::Message& answer) const;
@@ -73,6 +78,7 @@ class ListPrinter {
   Table table_;
   transcode::JsonWriter item_json_;
   transcode::JsonWriter answer_json_;
+  std::string head_;  // of the first answer
   std::size_t items_ = 0;
 };
 
