@@ -71,7 +71,7 @@ TEST_CASE("an answer_oneof that the response does not have stops the start") {
     file.set_name("test.proto");
     file.set_package("test");
     file.set_syntax("proto3");
-    file.add_dependency("god33/store/v1/event_store.proto");
+    file.add_dependency("god33/store/v1/causation.proto");
     auto& service = *file.add_service();
     service.set_name("Service");
     auto& method = *service.add_method();
