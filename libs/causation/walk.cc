@@ -54,6 +54,7 @@ void Walk::Finish(Steps steps) {
 
 void Walk::End() {
   newest_ = nodes_.size();
+  nodes_.shrink_to_fit();
   seen_ = {};
 }
 

@@ -56,14 +56,14 @@ constexpr pg::Statement kEvents = {
     "  sum(pg_column_size(e.payload)) OVER "
     "   (ORDER BY p.n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before "
     " FROM unnest($1::bigint[]) WITH ORDINALITY AS p (position, n) "
-    "  JOIN event_ids AS i ON i.position = p.position " GOD33_EVENT_OF_POSITION
+    "  LEFT JOIN event_ids AS i ON i.position = p.position " GOD33_EVENT_OF_POSITION
     ") AS e WHERE coalesce(e.before, 0) < $2::bigint ORDER BY e.n"};
 
 constexpr pg::Statement kNodes = {
     "causation_nodes",
     "SELECT i.event_id, e.event_type, e.\"timestamp\", e.agent_id "
     "FROM unnest($1::bigint[]) WITH ORDINALITY AS p (position, n) "
-    "JOIN event_ids AS i ON i.position = p.position " GOD33_EVENT_OF_POSITION "ORDER BY p.n"};
+    "LEFT JOIN event_ids AS i ON i.position = p.position " GOD33_EVENT_OF_POSITION "ORDER BY p.n"};
 
 constexpr pg::Statement kIds = {
     "causation_ids",
@@ -235,15 +235,15 @@ absl::StatusOr<CausationStore::Flat> CausationStore::ReadFlat(pg::Connection& co
     for (const std::size_t index : path) name(index);
     paths.push_back(std::move(path));
   }
-  const auto ids = ReadIds(connection, named);
+  auto ids = ReadIds(connection, named);
   if (!ids.ok()) return ids.status();
   for (std::size_t i = 0; i < paths.size(); ++i) {
     const Node& node = nodes[first + i];
     store::v1::RelatedEvent& related = flat.events.emplace_back();
     *related.mutable_event() = std::move((*events)[i]);
     related.set_depth(node.depth);
-    related.set_parent_id(ids->at(nodes[node.before].position));
-    for (const std::size_t index : paths[i]) related.add_path(ids->at(nodes[index].position));
+    related.set_parent_id((*ids)[nodes[node.before].position]);
+    for (const std::size_t index : paths[i]) related.add_path((*ids)[nodes[index].position]);
   }
   if (const std::size_t end = first + paths.size(); end < nodes.size()) {
     flat.next_page_token = EncodeCausationToken({.log_id = found->log_id,

@@ -20,6 +20,9 @@ constexpr std::size_t kWideLevel = 256;
 // A level whose events stand at most so far apart, on average, is read by one scan.
 constexpr std::size_t kMostSparse = 8;
 
+// And if all within its bounds have at most so many neighbours for each of its events.
+constexpr std::size_t kMostNeighbours = 64;
+
 // How many steps of narrow levels are read at once: few at first, in case the end is near.
 constexpr std::size_t kFewSteps = 1'024;
 constexpr std::size_t kManySteps = 65'536;
@@ -161,7 +164,7 @@ class LogWalk {
     const std::vector<std::int64_t> newest = Newest();
     const auto span = static_cast<std::size_t>(newest.back() - newest.front());
     if (newest.size() < kWideLevel || span / kMostSparse > newest.size()) return false;
-    const std::size_t most = Left() + 1;
+    const std::size_t most = std::min(Left(), kMostNeighbours * newest.size()) + 1;
     const auto rows = connection_.Query(kRangeDown, pg::Params()
                                                         .Int8(newest.front())
                                                         .Int8(limits_.head)

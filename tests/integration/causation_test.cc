@@ -348,6 +348,42 @@ TEST_CASE("walks find what a plain search finds, with late parents and hostile c
   }
 }
 
+TEST_CASE("long braids, which are read many levels at a time, are walked as others are") {
+  TestDatabase database;
+  const auto connection = TestDatabase::Connect(database.Writer());
+  Random random(3);
+  std::vector<event::Envelope> log = {MakeEnvelope("a.root")};
+  for (int i = 1; i < 900; ++i) {
+    event::Envelope envelope = MakeEnvelope("a.b");
+    // One to three of the last few events, and some that come later.
+    for (auto more = random.Between(1, 3); more > 0; --more) {
+      const Uuid parent =
+          log[log.size() - 1 - random.Below(std::min<std::size_t>(4, log.size()))].id;
+      auto& parents = envelope.parents;
+      if (std::count(parents.begin(), parents.end(), parent) == 0) parents.push_back(parent);
+    }
+    log.push_back(std::move(envelope));
+  }
+  for (int i = 0; i < 20; ++i) {
+    log[random.Below(800)].parents.push_back(log[800 + random.Below(100)].id);
+  }
+  REQUIRE(AppendAll(*connection, log).ok());
+  Stores stores(database);
+  for (const int max_depth : {20, 100}) {
+    CAPTURE(max_depth);
+    CheckAgainst(
+        Walk(log, log.front().id, Direction::kDescendants, max_depth),
+        stores.Descendants({.event_id = log.front().id, .max_depth = max_depth, .limit = 1000})
+            .flat()
+            .descendants());
+    CheckAgainst(
+        Walk(log, log.back().id, Direction::kAncestors, max_depth),
+        stores.Ancestors({.event_id = log.back().id, .max_depth = max_depth, .limit = 1000})
+            .flat()
+            .ancestors());
+  }
+}
+
 TEST_CASE("wide levels are read by one scan, which finds only what belongs to them") {
   TestDatabase database;
   const auto connection = TestDatabase::Connect(database.Writer());
@@ -368,6 +404,35 @@ TEST_CASE("wide levels are read by one scan, which finds only what belongs to th
     CheckAgainst(Walk(log, root.id, Direction::kDescendants, 100),
                  stores.Descendants(query).flat().descendants());
   }
+}
+
+TEST_CASE("of an event that retention has dropped there are id and position") {
+  TestDatabase database;
+  WriteLog(database, 4, "ARRAY[CASE WHEN n > 1 THEN n - 1 END]");
+  REQUIRE(TestDatabase::Connect(database.Admin())
+              ->Execute("DELETE FROM events WHERE position = 2")
+              .ok());
+  Stores stores(database);
+  const auto down = stores.Descendants({.event_id = IdAt(1)}).flat();
+  REQUIRE(down.descendants_size() == 3);
+  CHECK(down.descendants(0).event().event_id() == IdAt(2).ToString());
+  CHECK(down.descendants(0).event().position() == 2);
+  CHECK(down.descendants(0).event().event_type().empty());
+  CHECK_FALSE(down.descendants(0).event().has_timestamp());
+  CHECK(down.descendants(2).parent_id() == IdAt(3).ToString());
+  CHECK(stores.Ancestors({.event_id = IdAt(4)}).flat().total_ancestors() == 2);
+  const auto graph =
+      stores.Descendants({.event_id = IdAt(1), .format = CausationFormat::kGraph, .limit = 10})
+          .graph();
+  REQUIRE(graph.nodes_size() == 4);
+  CHECK(graph.nodes(1).event_id() == IdAt(2).ToString());
+  CHECK_FALSE(graph.nodes(1).has_timestamp());
+  CHECK(json::Value::Parse(
+            stores.Descendants({.event_id = IdAt(1), .format = CausationFormat::kTree, .limit = 10})
+                .tree()
+                .text())
+            .ok());
+  CHECK(ReasonOf(stores.Error({.event_id = IdAt(2)})) == "retention");
 }
 
 TEST_CASE("two events that name each other end the walk") {
