@@ -1,10 +1,12 @@
 #include "tools/god33/event_causation.h"
 
+#include <type_traits>
+#include <utility>
+
 #include "base/error.h"
 #include "base/strings.h"
 #include "tools/god33/api_client.h"
 #include "tools/god33/event_tree.h"
-#include "tools/god33/event_view.h"
 
 namespace god33::cli {
 namespace {
