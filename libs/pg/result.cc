@@ -100,6 +100,14 @@ std::vector<std::string_view> Result::Texts(int row, int column) const {
   return texts;
 }
 
+std::vector<std::int64_t> Result::Int8s(int row, int column) const {
+  std::vector<std::int64_t> values;
+  ForEachElement(Bytes(row, column), [&values](std::string_view element) {
+    values.push_back(static_cast<std::int64_t>(ReadBig(element.data(), 8)));
+  });
+  return values;
+}
+
 std::int64_t Result::affected() const {
   const std::string_view text = PQcmdTuples(result_.get());
   std::int64_t count = 0;

@@ -36,6 +36,7 @@ class Result {
   // One-dimensional arrays; elements that are null are left out.
   std::vector<Uuid> Ids(int row, int column) const;
   std::vector<std::string_view> Texts(int row, int column) const;
+  std::vector<std::int64_t> Int8s(int row, int column) const;
 
   // How many rows an INSERT, UPDATE or DELETE touched.
   std::int64_t affected() const;

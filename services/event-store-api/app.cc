@@ -7,6 +7,7 @@
 #include "base/executor.h"
 #include "rpc/ops.h"
 #include "rpc/server.h"
+#include "services/event-store-api/causation_store.h"
 #include "services/event-store-api/database_watch.h"
 #include "services/event-store-api/event_store.h"
 #include "services/event-store-api/metrics.h"
@@ -30,11 +31,12 @@ struct App::Parts {
       : metrics(registry),
         reader(config.ReaderOptions()),
         events(reader),
+        causation(reader),
         workflows(reader),
         history(reader),
         sessions(reader),
         executor(std::make_unique<Executor>(config.connections, kMostQueued)),
-        service(events, workflows, history, sessions, payloads, *executor, metrics) {}
+        service(events, causation, workflows, history, sessions, payloads, *executor, metrics) {}
 
   wire::PayloadRegistry payloads;
   prometheus::Registry registry;
@@ -42,6 +44,7 @@ struct App::Parts {
   rpc::Health health;
   Reader reader;
   EventStore events;
+  CausationStore causation;
   WorkflowStore workflows;
   WorkflowHistory history;
   SessionStore sessions;

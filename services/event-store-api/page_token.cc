@@ -85,4 +85,26 @@ absl::StatusOr<TimeToken> DecodeTimeToken(const std::string& text) {
   return TimeToken{.fingerprint = (*fields)[1], .unix_micros = *micros, .id = *id};
 }
 
+std::string EncodeCausationToken(const CausationToken& token) {
+  return Encode(StrCat("c1|", token.log_id.ToString(), "|", token.fingerprint, "|", token.head, "|",
+                       token.depth, "|", token.position));
+}
+
+absl::StatusOr<CausationToken> DecodeCausationToken(const std::string& text) {
+  const auto fields = Decode(text, 6);
+  if (!fields || (*fields)[0] != "c1") return Invalid();
+  const auto log_id = Uuid::Parse((*fields)[1]);
+  const auto head = Number((*fields)[3]);
+  const auto depth = Number((*fields)[4]);
+  const auto position = Number((*fields)[5]);
+  if (!log_id || !head || *head < 0 || !depth || *depth < 0 || !position || *position < 0) {
+    return Invalid();
+  }
+  return CausationToken{.log_id = *log_id,
+                        .fingerprint = (*fields)[2],
+                        .head = *head,
+                        .depth = *depth,
+                        .position = *position};
+}
+
 }  // namespace god33::api

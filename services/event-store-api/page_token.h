@@ -35,4 +35,19 @@ struct TimeToken {
 std::string EncodeTimeToken(const TimeToken& token);
 absl::StatusOr<TimeToken> DecodeTimeToken(const std::string& text);
 
+// The same for causes and effects, which are ordered by depth and position. All pages show the log as it
+// was at the head of the first one.
+struct CausationToken {
+  Uuid log_id;
+  std::string fingerprint;
+  std::int64_t head = 0;
+  std::int64_t depth = 0;  // of the last event of the page before
+  std::int64_t position = 0;
+
+  friend bool operator==(const CausationToken&, const CausationToken&) = default;
+};
+
+std::string EncodeCausationToken(const CausationToken& token);
+absl::StatusOr<CausationToken> DecodeCausationToken(const std::string& text);
+
 }  // namespace god33::api

@@ -8,8 +8,9 @@
 #include "base/error.h"
 #include "rpc/principal.h"
 #include "rpc/status.h"
+#include "services/event-store-api/causation_query.h"
+#include "services/event-store-api/event_proto.h"
 #include "services/event-store-api/timeline.h"
-#include "wire/proto.h"
 
 namespace god33::api {
 namespace {
@@ -26,17 +27,12 @@ absl::Status CheckPrincipal(const grpc::CallbackServerContext& context) {
   return absl::OkStatus();
 }
 
-void ToProto(const eventlog::StoredEvent& event, event::v1::EventEnvelope& proto) {
-  wire::ToProto(event.envelope, proto);
-  proto.set_position(event.position);
-  *proto.mutable_recorded_at() = wire::ToProto(event.recorded_at);
-  for (const std::string& error : event.payload_errors) proto.add_payload_errors(error);
-}
-
 // ListEventsResponse and ListSessionEventsResponse are the same.
 template <typename Response>
 void ToProto(const EventQuery& query, const EventPage& page, Response& response) {
-  for (const eventlog::StoredEvent& event : page.events) ToProto(event, *response.add_events());
+  for (const eventlog::StoredEvent& event : page.events) {
+    api::ToProto(event, *response.add_events());
+  }
   response.set_total(page.total);
   response.set_total_exact(page.total_exact);
   response.set_limit(query.limit);
@@ -106,8 +102,28 @@ grpc::ServerUnaryReactor* QueryService::GetEvent(grpc::CallbackServerContext* co
     if (!id.ok()) return id.status();
     const auto event = events_.Get(*id, request->min_position());
     if (!event.ok()) return event.status();
-    ToProto(*event, *response->mutable_event());
+    api::ToProto(*event, *response->mutable_event());
     return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* QueryService::GetDescendants(grpc::CallbackServerContext* context,
+                                                       const v1::GetDescendantsRequest* request,
+                                                       v1::GetDescendantsResponse* response) {
+  return Run(context, "GetDescendants", [this, request, response]() -> absl::Status {
+    const auto query = ReadQuery(*request);
+    if (!query.ok()) return query.status();
+    return causation_.Descendants(*query, *response);
+  });
+}
+
+grpc::ServerUnaryReactor* QueryService::GetAncestors(grpc::CallbackServerContext* context,
+                                                     const v1::GetAncestorsRequest* request,
+                                                     v1::GetAncestorsResponse* response) {
+  return Run(context, "GetAncestors", [this, request, response]() -> absl::Status {
+    const auto query = ReadQuery(*request);
+    if (!query.ok()) return query.status();
+    return causation_.Ancestors(*query, *response);
   });
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/executor.h"
 #include "god33/store/v1/event_store.grpc.pb.h"
+#include "services/event-store-api/causation_store.h"
 #include "services/event-store-api/event_store.h"
 #include "services/event-store-api/metrics.h"
 #include "services/event-store-api/session_store.h"
@@ -16,10 +17,11 @@ namespace god33::api {
 // The asking half of EventStoreService. Queries run on the executor, which refuses when it is full.
 class QueryService final : public store::v1::EventStoreService::CallbackService {
  public:
-  QueryService(EventStore& events, WorkflowStore& workflows, WorkflowHistory& history,
-               SessionStore& sessions, const wire::PayloadRegistry& registry, Executor& executor,
-               Metrics& metrics)
+  QueryService(EventStore& events, CausationStore& causation, WorkflowStore& workflows,
+               WorkflowHistory& history, SessionStore& sessions,
+               const wire::PayloadRegistry& registry, Executor& executor, Metrics& metrics)
       : events_(events),
+        causation_(causation),
         workflows_(workflows),
         history_(history),
         sessions_(sessions),
@@ -33,6 +35,12 @@ class QueryService final : public store::v1::EventStoreService::CallbackService 
   grpc::ServerUnaryReactor* GetEvent(grpc::CallbackServerContext* context,
                                      const store::v1::GetEventRequest* request,
                                      store::v1::GetEventResponse* response) override;
+  grpc::ServerUnaryReactor* GetDescendants(grpc::CallbackServerContext* context,
+                                           const store::v1::GetDescendantsRequest* request,
+                                           store::v1::GetDescendantsResponse* response) override;
+  grpc::ServerUnaryReactor* GetAncestors(grpc::CallbackServerContext* context,
+                                         const store::v1::GetAncestorsRequest* request,
+                                         store::v1::GetAncestorsResponse* response) override;
   grpc::ServerUnaryReactor* ListEventTypes(grpc::CallbackServerContext* context,
                                            const store::v1::ListEventTypesRequest* request,
                                            store::v1::ListEventTypesResponse* response) override;
@@ -67,6 +75,7 @@ class QueryService final : public store::v1::EventStoreService::CallbackService 
                                 std::function<absl::Status()> query);
 
   EventStore& events_;
+  CausationStore& causation_;
   WorkflowStore& workflows_;
   WorkflowHistory& history_;
   SessionStore& sessions_;

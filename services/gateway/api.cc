@@ -80,7 +80,7 @@ absl::Status Api::AddEndpoint(const transcode::Route& route) {
     return InvalidArgument(
         StrCat(route.method->full_name(), ": (god33.rpc.v1.method).served_by is missing"));
   }
-  endpoints_.push_back(Endpoint{
+  Endpoint& endpoint = endpoints_.emplace_back(Endpoint{
       .service = rule.served_by(),
       .method = StrCat("/", route.method->service()->full_name(), "/", route.method->name()),
       .success_status = rule.http_status() == 0 ? 200 : rule.http_status(),
@@ -88,6 +88,17 @@ absl::Status Api::AddEndpoint(const transcode::Route& route) {
       .request = Prototype(route.method->input_type()),
       .response = Prototype(route.method->output_type()),
       .writer = transcode::JsonWriter(*route.method->output_type(), route.response_field)});
+  if (rule.answer_oneof().empty()) return absl::OkStatus();
+  const Descriptor& answer = *route.method->output_type();
+  endpoint.oneof = answer.FindOneofByName(rule.answer_oneof());
+  if (endpoint.oneof == nullptr || route.response_field != nullptr) {
+    return InvalidArgument(StrCat(
+        route.method->full_name(), ": (god33.rpc.v1.method).answer_oneof: expected a oneof of ",
+        answer.full_name(), " and no response_body, got \"", rule.answer_oneof(), "\""));
+  }
+  for (int i = 0; i < endpoint.oneof->field_count(); ++i) {
+    endpoint.oneof_writers.emplace_back(answer, endpoint.oneof->field(i));
+  }
   return absl::OkStatus();
 }
 
@@ -102,6 +113,21 @@ std::string Api::OpenApi() const {
 std::string Api::AllowedOn(const std::string& path) const {
   const auto match = table_.Find("OPTIONS", path);
   return match.ok() ? match->allow : "";
+}
+
+absl::StatusOr<std::string> Api::Endpoint::BodyOf(const Message& answer) const {
+  std::string json;
+  if (oneof == nullptr) {
+    writer.Append(json, answer);
+    return json;
+  }
+  const auto* field = answer.GetReflection()->GetOneofFieldDescriptor(answer, oneof);
+  if (field == nullptr) {
+    return MakeError(absl::StatusCode::kInternal, "INTERNAL",
+                     StrCat(service, " answered without a ", oneof->name()));
+  }
+  oneof_writers[static_cast<std::size_t>(field->index_in_oneof())].Append(json, answer);
+  return json;
 }
 
 void Api::Handle(std::shared_ptr<Exchange> exchange) const {
@@ -155,9 +181,9 @@ void Api::Call(const transcode::Match& match, std::shared_ptr<Exchange> exchange
                         endpoint.service, timeout_),
               status.error_message());
         }
-        std::string json;
-        endpoint.writer.Append(json, *pending->response);
-        pending->exchange->Send(JsonAnswer(endpoint.success_status, std::move(json)));
+        auto body = endpoint.BodyOf(*pending->response);
+        if (!body.ok()) return pending->exchange->Fail(body.status());
+        pending->exchange->Send(JsonAnswer(endpoint.success_status, *std::move(body)));
       });
   pending->exchange->OnGone([gone, cancel = std::move(cancel)]() mutable {
     *gone = true;

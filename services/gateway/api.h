@@ -18,7 +18,8 @@ namespace god33::gateway {
 class Api {
  public:
   // Errors are those of transcode::RouteTable::Compile, and a method with a route but without
-  // served_by. `upstreams` must outlive it, and the calls under way.
+  // served_by, or with an answer_oneof that its response does not have. `upstreams` must outlive it,
+  // and the calls under way.
   static absl::StatusOr<std::unique_ptr<Api>> Create(
       const std::vector<const google::protobuf::ServiceDescriptor*>& services, Upstreams& upstreams,
       absl::Duration timeout);
@@ -42,6 +43,13 @@ class Api {
     const google::protobuf::Message* request = nullptr;  // prototypes
     const google::protobuf::Message* response = nullptr;
     transcode::JsonWriter writer;
+
+    // Where the rule has an answer_oneof: the oneof, and writers of its fields in their order.
+    const google::protobuf::OneofDescriptor* oneof = nullptr;
+    std::vector<transcode::JsonWriter> oneof_writers = {};
+
+    // The body of a successful answer. INTERNAL when the oneof is not set.
+    absl::StatusOr<std::string> BodyOf(const google::protobuf::Message& answer) const;
   };
   struct Pending;
 

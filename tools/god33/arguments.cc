@@ -42,17 +42,17 @@ CLI::Option* AddRepeated(CLI::App& command, const std::string& name,
       ->allow_extra_args(false);
 }
 
-void AddPaging(CLI::App& command, Paging& paging) {
-  AddPagingWithoutPosition(command, paging);
+void AddPaging(CLI::App& command, Paging& paging, int most) {
+  AddPagingWithoutPosition(command, paging, most);
   AddMinPosition(command, paging.min_position);
 }
 
-void AddPagingWithoutPosition(CLI::App& command, Paging& paging) {
+void AddPagingWithoutPosition(CLI::App& command, Paging& paging, int most) {
   command
       .add_option("--limit", paging.limit,
                   "How many at most; with --all, how many are asked for at once")
-      ->check(CLI::Range(1, 1000).description(""))
-      ->type_name("1-1000")
+      ->check(CLI::Range(1, most).description(""))
+      ->type_name(StrCat("1-", most))
       ->default_str("100");
   command
       .add_option("--page-token", paging.page_token,

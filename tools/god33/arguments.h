@@ -21,9 +21,9 @@ CLI::App& AddNoun(CLI::App& root, const std::string& name, const std::string& de
 CLI::Option* AddRepeated(CLI::App& command, const std::string& name,
                          std::vector<std::string>& values, const std::string& help);
 
-// --limit, --page-token, --all and, for lists of the log, --min-position.
-void AddPaging(CLI::App& command, Paging& paging);
-void AddPagingWithoutPosition(CLI::App& command, Paging& paging);
+// --limit (up to `most`), --page-token, --all and, for lists of the log, --min-position.
+void AddPaging(CLI::App& command, Paging& paging, int most = 1000);
+void AddPagingWithoutPosition(CLI::App& command, Paging& paging, int most = 1000);
 void AddMinPosition(CLI::App& command, std::int64_t& position);
 
 // --order of a list by position.

@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tools/god33/arguments.h"
+#include "tools/god33/event_causation.h"
 #include "tools/god33/event_publish.h"
 #include "tools/god33/event_query.h"
 
@@ -32,6 +34,20 @@ constexpr char kListHelp[] =
 constexpr char kGetHelp[] =
     "Example:\n"
     "  god33 event get 01997d52-7f30-7a4b-9c55-6a0b6b1f8a11 -o json | jq .payload";
+
+constexpr char kDescendantsHelp[] =
+    "As a table the events are drawn as a tree, each once, below the parent on a shortest path.\n"
+    "\n"
+    "Examples:\n"
+    "  god33 event descendants 01997d52-7f30-7a4b-9c55-6a0b6b1f8a11 --max-depth 3\n"
+    "  god33 event descendants $id --format graph -o json | jq '.edges | length'\n"
+    "  god33 event descendants $id --all -o jsonl | jq -r .event.event_type | sort | uniq -c";
+
+constexpr char kAncestorsHelp[] =
+    "As a table the events are drawn as a tree, each once: below an event stand its causes.\n"
+    "\n"
+    "Example:\n"
+    "  god33 event ancestors 01997d52-7f30-7a4b-9c55-6a0b6b1f8a11";
 
 void AddSource(CLI::App& publish, EventDraft& draft) {
   const auto add = [&publish](const char* flag, std::string& value, const char* help) {
@@ -130,6 +146,25 @@ void AddList(CLI::App& noun, Command& chosen) {
   });
 }
 
+// A verb for one direction; `formats` are those it has.
+void AddCausation(CLI::App& verb, const std::vector<std::string>& formats,
+                  absl::Status (*show)(const CausationOptions&, Session&), Command& chosen) {
+  const auto options = std::make_shared<CausationOptions>();
+  verb.add_option("ID", options->id, "The event's id")->required()->check(IsUuid());
+  verb.add_option("--max-depth", options->max_depth, "How many levels away at most")
+      ->check(CLI::Range(1, 10'000).description(""))
+      ->type_name("1-10000")
+      ->default_str("100");
+  verb.add_option("--format", options->format,
+                  "The shape of JSON and YAML; only flat has pages. A table is always a tree")
+      ->check(CLI::IsMember(formats))
+      ->capture_default_str();
+  AddPaging(verb, options->paging, 10'000);
+  verb.callback([options, show, &chosen] {
+    chosen = [options, show](Session& session) { return show(*options, session); };
+  });
+}
+
 void AddTypes(CLI::App& noun, Command& chosen) {
   CLI::App& types = AddCommand(noun, "types", "Event types that have a schema or were seen",
                                "Example:\n"
@@ -144,6 +179,10 @@ void AddEventCommands(CLI::App& root, Command& chosen) {
   AddPublish(noun, chosen);
   AddGet(noun, chosen);
   AddList(noun, chosen);
+  AddCausation(AddCommand(noun, "descendants", "What an event led to", kDescendantsHelp),
+               {"flat", "tree", "graph"}, ShowDescendants, chosen);
+  AddCausation(AddCommand(noun, "ancestors", "What led to an event", kAncestorsHelp),
+               {"flat", "graph"}, ShowAncestors, chosen);
   AddTypes(noun, chosen);
 }
 

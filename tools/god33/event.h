@@ -8,7 +8,7 @@ class App;
 
 namespace god33::cli {
 
-// Adds `event` with publish, get, list and types. The one on the command line becomes `chosen`.
+// Adds `event` with publish, get, list, descendants, ancestors and types. The one on the command line becomes `chosen`.
 void AddEventCommands(CLI::App& root, Command& chosen);
 
 }  // namespace god33::cli

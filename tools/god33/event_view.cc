@@ -12,12 +12,6 @@ namespace {
 using event::v1::EventEnvelope;
 using google::protobuf::Message;
 
-// What --agent compares with.
-std::string AgentOf(const EventEnvelope& event) {
-  const auto envelope = wire::FromProto(event);
-  return envelope.ok() ? event::FactsOf(*envelope).agent_id : "";
-}
-
 Row EventRow(const Message& message) {
   const auto& event = static_cast<const EventEnvelope&>(message);
   return {StrCat(event.position()), TextOf(event.timestamp()), event.event_type(), event.event_id(),
@@ -31,6 +25,11 @@ Row TypeRow(const Message& message) {
 }
 
 }  // namespace
+
+std::string AgentOf(const EventEnvelope& event) {
+  const auto envelope = wire::FromProto(event);
+  return envelope.ok() ? event::FactsOf(*envelope).agent_id : "";
+}
 
 ListView EventView() {
   return {.columns = {{"POSITION", true}, {"TIMESTAMP"}, {"TYPE"}, {"EVENT ID"}, {"AGENT"}},

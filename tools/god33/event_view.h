@@ -9,6 +9,9 @@ namespace god33::cli {
 
 // Events and event types for people.
 
+// The agent of an event, by which --agent of `event list` filters; empty: none.
+std::string AgentOf(const event::v1::EventEnvelope& event);
+
 ListView EventView();
 ListView EventTypeView();
 

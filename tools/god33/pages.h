@@ -35,11 +35,11 @@ inline std::string HowToGoOn(const std::string& next_page_token) {
                 " and the same filters; or take --all.");
 }
 
-// Prints one page, or with `all` every page up to the end. `ask` makes a StatusOr<response> of a
+// Prints one page, or with `all` every page up to the end, by a ListPrinter or what has its AddPage and
+// Finish. `ask` makes a StatusOr<response> of a
 // request. Returns the last response.
-template <typename Request, typename Ask>
-auto PrintPages(Request request, bool all, ListPrinter& printer, Ask ask)
-    -> decltype(ask(request)) {
+template <typename Request, typename Printer, typename Ask>
+auto PrintPages(Request request, bool all, Printer& printer, Ask ask) -> decltype(ask(request)) {
   for (;;) {
     auto page = ask(request);
     if (!page.ok()) return page;

@@ -12,20 +12,19 @@
 namespace god33::cli {
 
 using google::protobuf::Descriptor;
-using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
 namespace {
 
-const FieldDescriptor& ListOf(const Descriptor& answer) {
-  int field = 0;
-  while (!answer.field(field)->is_repeated()) ++field;
-  return *answer.field(field);
-}
-
 // Programs get what REST gives, a screen gets nothing it would obey.
 Unsafe UnsafeOn(const Screen& screen) {
   return screen.terminal ? Unsafe::kEscape : Unsafe::kKeep;
+}
+
+const google::protobuf::FieldDescriptor& ListOf(const Descriptor& answer) {
+  int i = 0;
+  while (!answer.field(i)->is_repeated()) ++i;
+  return *answer.field(i);
 }
 
 }  // namespace
@@ -77,7 +76,7 @@ ListPrinter::ListPrinter(const Paper& paper, const Descriptor& answer, ListView 
       answer_json_(answer) {}
 
 absl::Status ListPrinter::AddPage(const Message& answer) {
-  if (head_.empty()) head_ = FrameOf(answer).head;
+  if (items_ == 0) head_ = HeadOf(answer);
   const auto items = answer.GetReflection()->GetRepeatedFieldRef<Message>(answer, &list_);
   if (paper_.format == Format::kTable) {
     std::vector<Row> rows;
@@ -95,7 +94,7 @@ absl::Status ListPrinter::AddItem(const Message& item) {
   std::string json;
   item_json_.Append(json, item);
   if (items_ == 0) {
-    if (absl::Status status = Begin(/*empty=*/false); !status.ok()) return status;
+    if (absl::Status status = Begin(); !status.ok()) return status;
   }
   const bool first = items_++ == 0;
   if (paper_.format == Format::kJsonl) {
@@ -113,55 +112,72 @@ absl::Status ListPrinter::AddItem(const Message& item) {
   return absl::OkStatus();
 }
 
-absl::Status ListPrinter::Begin(bool empty) {
-  // The members before the list as an object of their own.
-  std::string before = head_.substr(0, head_.size() - StrCat("\"", list_.name(), "\":[").size());
-  if (before.back() == ',') before.pop_back();
-  before.push_back('}');
-  const bool any = before != "{}";
-  if (paper_.format == Format::kYaml) {
-    if (any) {
-      const auto yaml = JsonToYaml(before);
-      if (!yaml.ok()) return yaml.status();
-      paper_.out.Write(*yaml);
-    }
-    paper_.out.Write(StrCat(list_.name(), empty ? ": []\n" : ":\n"));
-  } else if (paper_.format == Format::kJson && paper_.screen.terminal) {
-    std::string members = any ? IndentJson(before, Unsafe::kEscape) : "{";
-    if (any) members.replace(members.size() - 2, 2, ",");  // for its end, "\n}"
-    paper_.out.Write(StrCat(members, "\n  \"", list_.name(), "\": ["));
+absl::Status ListPrinter::WriteHead() {
+  const bool empty = head_ == "{";
+  const std::string object = empty ? "{}" : StrCat(head_.substr(0, head_.size() - 1), "}");
+  if (paper_.format == Format::kYaml && !empty) {
+    const auto yaml = JsonToYaml(object);
+    if (!yaml.ok()) return yaml.status();
+    paper_.out.Write(*yaml);
+  } else if (paper_.format == Format::kJson && paper_.screen.terminal && !empty) {
+    // Without its end, "\n}".
+    const std::string indented = IndentJson(object, Unsafe::kEscape);
+    paper_.out.Write(StrCat(indented.substr(0, indented.size() - 2), ","));
   } else if (paper_.format == Format::kJson) {
     paper_.out.Write(head_);
   }
   return absl::OkStatus();
 }
 
-ListPrinter::Frame ListPrinter::FrameOf(const Message& answer) const {
+absl::Status ListPrinter::Begin() {
+  if (absl::Status status = WriteHead(); !status.ok()) return status;
+  if (paper_.format == Format::kYaml) {
+    paper_.out.Write(StrCat(list_.name(), ":\n"));
+  } else if (paper_.format == Format::kJson) {
+    paper_.out.Write(paper_.screen.terminal ? StrCat("\n  \"", list_.name(), "\": [")
+                                            : StrCat("\"", list_.name(), "\":["));
+  }
+  return absl::OkStatus();
+}
+
+std::string ListPrinter::HeadOf(const Message& answer) const {
+  std::string head = "{";
+  for (int i = 0; i < list_.index(); ++i) {
+    const auto& field = *answer.GetDescriptor()->field(i);
+    StrAppend(&head, "\"", field.name(), "\":");
+    transcode::JsonWriter(*answer.GetDescriptor(), &field).Append(head, answer);
+    head.push_back(',');
+  }
+  return head;
+}
+
+std::string ListPrinter::TailOf(const Message& answer) const {
   const std::unique_ptr<Message> rest(answer.New());
   rest->CopyFrom(answer);
   rest->GetReflection()->ClearField(rest.get(), &list_);
   std::string json;
   answer_json_.Append(json, *rest);
-  // A text can't hold this: its quotes are escaped.
-  const std::string list = StrCat("\"", list_.name(), "\":[");
-  const std::size_t end = json.find(list) + list.size();
-  return {.head = json.substr(0, end), .tail = json.substr(end)};
+  return json.substr(StrCat(HeadOf(answer), "\"", list_.name(), "\":[").size());
 }
 
 absl::Status ListPrinter::Finish(const Message& answer) {
-  const std::string tail = FrameOf(answer).tail;
+  const std::string tail = TailOf(answer);
   // The other members as an object of their own.
   const std::string others = StrCat("{", tail.substr(tail.size() > 2 ? 2 : 1));
-  if (items_ == 0) {
-    if (absl::Status status = Begin(/*empty=*/true); !status.ok()) return status;
-  }
   if (paper_.format == Format::kYaml) {
+    if (items_ == 0) {
+      if (absl::Status status = WriteHead(); !status.ok()) return status;
+      paper_.out.Write(StrCat(list_.name(), ": []\n"));
+    }
     if (others != "{}") {
       const auto yaml = JsonToYaml(others);
       if (!yaml.ok()) return yaml.status();
       paper_.out.Write(*yaml);
     }
   } else if (paper_.format == Format::kJson) {
+    if (items_ == 0) {
+      if (absl::Status status = Begin(); !status.ok()) return status;
+    }
     if (paper_.screen.terminal) {
       paper_.out.Write(items_ == 0 ? "]" : "\n  ]");
       paper_.out.Write(others == "{}" ? "\n}"

@@ -46,7 +46,8 @@ struct ListView {
 };
 
 // Prints the answer of a List method, page by page as the pages come, as if it had been one answer:
-// the items of all pages, then what the last answer says beside them (total, position, ...).
+// what the first answer says before the list, the items of all pages, then what the last answer says
+// behind them (total, position, ...).
 class ListPrinter {
  public:
   // `answer` is the type of the method's responses; its first repeated field is the list.
@@ -61,15 +62,15 @@ class ListPrinter {
  private:
   absl::Status AddItem(const google::protobuf::Message& item);
 
-  // What stands before the first item, or, if the list is empty, before its end.
-  absl::Status Begin(bool empty);
+  // Before the first item, or before the end if there is none.
+  absl::Status Begin();
+  absl::Status WriteHead();
 
-  // The answer's JSON around the items of its list: with the other members, `{..."name":[` and `]...}`.
-  struct Frame {
-    std::string head;
-    std::string tail;
-  };
-  Frame FrameOf(const google::protobuf::Message& answer) const;
+  // The members of the answer before its list as a JSON object without its end: {"root_event":{...},
+  std::string HeadOf(const google::protobuf::Message& answer) const;
+
+  // The answer's JSON behind its list: "]" and the other members.
+  std::string TailOf(const google::protobuf::Message& answer) const;
 
   Paper paper_;
   const google::protobuf::FieldDescriptor& list_;
@@ -77,7 +78,7 @@ class ListPrinter {
   Table table_;
   transcode::JsonWriter item_json_;
   transcode::JsonWriter answer_json_;
-  std::string head_;  // of the first page's frame
+  std::string head_;  // of the first answer
   std::size_t items_ = 0;
 };
 

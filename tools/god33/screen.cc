@@ -5,12 +5,28 @@
 
 #include <string>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "tools/god33/environment.h"
 
 namespace god33::cli {
+namespace {
+
+// Whether the locale's characters are in UTF-8, by the variables that say so.
+bool HasUtf8() {
+  std::string locale;
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    if (locale.empty()) locale = Variable(name);
+  }
+  locale = absl::AsciiStrToLower(locale);
+  return absl::StrContains(locale, "utf-8") || absl::StrContains(locale, "utf8");
+}
+
+}  // namespace
 
 Screen ScreenOf(int fd) {
   Screen screen;
+  screen.ascii = !HasUtf8();
   if (isatty(fd) == 0) return screen;
   screen.terminal = true;
   screen.color = Variable("NO_COLOR").empty() && Variable("TERM") != "dumb";

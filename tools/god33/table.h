@@ -12,6 +12,7 @@ struct Screen {
   bool terminal = false;
   bool color = false;     // only on a terminal
   std::size_t width = 0;  // columns; 0: no limit
+  bool ascii = false;     // by the locale it has no UTF-8: lines are drawn in ASCII
 };
 
 struct Column {

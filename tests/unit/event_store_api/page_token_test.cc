@@ -111,5 +111,31 @@ TEST_CASE("what is no time token is refused, and the field is named") {
   }
 }
 
+TEST_CASE("a token of causes and effects comes back as it was, and no other is taken for one") {
+  for (std::uint64_t seed = 0; seed < 1000; ++seed) {
+    Random random(seed);
+    const CausationToken token{.log_id = random.Id(),
+                               .fingerprint = "fedcba9876543210",
+                               .head = random.Between(0, INT64_MAX),
+                               .depth = random.Between(0, INT64_MAX),
+                               .position = random.Between(0, INT64_MAX)};
+    CAPTURE(seed);
+    const std::string text = EncodeCausationToken(token);
+    const auto decoded = DecodeCausationToken(text);
+    REQUIRE(decoded.ok());
+    REQUIRE(*decoded == token);
+    REQUIRE_FALSE(DecodePageToken(text).ok());
+  }
+  const std::string id = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
+  for (const std::string& text :
+       {std::string(), std::string("x"), EncodePageToken(Sample()), Encoded("c1|x|f|1|1|1"),
+        Encoded("c1|" + id + "|f|-1|1|1"), Encoded("c1|" + id + "|f|1|-1|1"),
+        Encoded("c1|" + id + "|f|1|1|"), Encoded("c1|" + id + "|f|1|1"),
+        Encoded("c2|" + id + "|f|1|1|1")}) {
+    CAPTURE(text);
+    CHECK(FieldOf(DecodeCausationToken(text).status()) == "page_token");
+  }
+}
+
 }  // namespace
 }  // namespace god33::api

@@ -48,6 +48,8 @@ TEST_CASE("help is data, with examples and exit codes, for every command") {
                                                        {"event", "publish"},
                                                        {"event", "get"},
                                                        {"event", "list"},
+                                                       {"event", "descendants"},
+                                                       {"event", "ancestors"},
                                                        {"event", "types"},
                                                        {"workflow"},
                                                        {"workflow", "list"},
