@@ -80,11 +80,10 @@ absl::StatusOr<std::unique_ptr<App>> App::Start(const Config& config) {
                                                              .live_exchange = config.exchange,
                                                              .enabled = config.event_replay},
                                       parts->ids);
-  auto server =
-      rpc::Server::Start({.listen = config.common.listen, .reflection = config.reflection},
-                         {parts->service.get(), parts->replay_service.get(),
-                          &parts->dead_letter_service},
-                         parts->health);
+  auto server = rpc::Server::Start(
+      {.listen = config.common.listen, .reflection = config.reflection},
+      {parts->service.get(), parts->replay_service.get(), &parts->dead_letter_service},
+      parts->health);
   if (!server.ok()) return server.status();
   parts->server = *std::move(server);
 

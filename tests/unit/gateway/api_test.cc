@@ -26,7 +26,7 @@ class Gateway {
   http::Response Get(const std::string& path, const std::function<void(Answer&)>& fill) {
     Outcome outcome;
     api_->Handle(std::make_shared<Exchange>(http::Request{.method = "GET", .path = path},
-                                            std::make_unique<FakeResponder>(outcome), "id",
+                                            std::make_unique<FakeResponder>(outcome), "id", cors_,
                                             metrics_));
     auto& started = upstreams_.calls.at(0);
     fill(dynamic_cast<Answer&>(*started.call.response));
@@ -35,6 +35,7 @@ class Gateway {
   }
 
  private:
+  const Cors cors_;
   prometheus::Registry registry_;
   Metrics metrics_{registry_};
   FakeUpstreams upstreams_{{"event-store-api"}};
