@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "base/clock.h"
 #include "base/executor.h"
 #include "rpc/ops.h"
 #include "rpc/server.h"
@@ -11,6 +12,7 @@
 #include "services/event-store-api/event_store.h"
 #include "services/event-store-api/metrics.h"
 #include "services/event-store-api/service.h"
+#include "services/event-store-api/stream_hub.h"
 #include "services/event-store-api/workflow_store.h"
 #include "telemetry/log.h"
 #include "wire/registry.h"
@@ -26,20 +28,25 @@ constexpr std::size_t kMostQueued = 1000;
 struct App::Parts {
   explicit Parts(const Config& config)
       : metrics(registry),
+        stream_metrics(registry),
         reader(config.ReaderOptions()),
         events(reader),
         workflows(reader),
         executor(std::make_unique<Executor>(config.connections, kMostQueued)),
-        service(events, workflows, payloads, *executor, metrics) {}
+        streams(config.StreamOptions(), clock, stream_metrics),
+        service(events, workflows, payloads, *executor, streams, metrics) {}
 
   wire::PayloadRegistry payloads;
   prometheus::Registry registry;
   Metrics metrics;
+  StreamMetrics stream_metrics;
+  SystemClock clock;
   rpc::Health health;
   Reader reader;
   EventStore events;
   WorkflowStore workflows;
   std::unique_ptr<Executor> executor;
+  StreamHub streams;
   QueryService service;
   std::unique_ptr<DatabaseWatch> watch;
   std::unique_ptr<rpc::OpsServer> ops;
@@ -66,6 +73,8 @@ absl::StatusOr<std::unique_ptr<App>> App::Start(const Config& config) {
 App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 App::~App() {
+  // Streams have no end of their own to wait for.
+  parts_->streams.Close();
   parts_->server->Stop(absl::Seconds(3));
   parts_.reset();
   Log(LogLevel::kInfo, "stopped");

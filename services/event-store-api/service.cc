@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "rpc/principal.h"
 #include "rpc/status.h"
-#include "wire/proto.h"
+#include "services/event-store-api/event_proto.h"
 
 namespace god33::api {
 namespace {
@@ -25,15 +25,10 @@ absl::Status CheckPrincipal(const grpc::CallbackServerContext& context) {
   return absl::OkStatus();
 }
 
-void ToProto(const eventlog::StoredEvent& event, event::v1::EventEnvelope& proto) {
-  wire::ToProto(event.envelope, proto);
-  proto.set_position(event.position);
-  *proto.mutable_recorded_at() = wire::ToProto(event.recorded_at);
-  for (const std::string& error : event.payload_errors) proto.add_payload_errors(error);
-}
-
 void ToProto(const EventQuery& query, const EventPage& page, v1::ListEventsResponse& response) {
-  for (const eventlog::StoredEvent& event : page.events) ToProto(event, *response.add_events());
+  for (const eventlog::StoredEvent& event : page.events) {
+    api::ToProto(event, *response.add_events());
+  }
   response.set_total(page.total);
   response.set_total_exact(page.total_exact);
   response.set_limit(query.limit);
@@ -103,7 +98,7 @@ grpc::ServerUnaryReactor* QueryService::GetEvent(grpc::CallbackServerContext* co
     if (!id.ok()) return id.status();
     const auto event = events_.Get(*id, request->min_position());
     if (!event.ok()) return event.status();
-    ToProto(*event, *response->mutable_event());
+    api::ToProto(*event, *response->mutable_event());
     return absl::OkStatus();
   });
 }
@@ -137,6 +132,11 @@ grpc::ServerUnaryReactor* QueryService::GetWorkflow(grpc::CallbackServerContext*
     if (!id.ok()) return id.status();
     return workflows_.Get(*id, request->min_position(), *response->mutable_workflow());
   });
+}
+
+grpc::ServerWriteReactor<v1::StreamEventsResponse>* QueryService::StreamEvents(
+    grpc::CallbackServerContext* context, const v1::StreamEventsRequest* request) {
+  return streams_.Open(context, *request, CheckPrincipal(*context));
 }
 
 }  // namespace god33::api

@@ -6,20 +6,23 @@
 #include "god33/store/v1/event_store.grpc.pb.h"
 #include "services/event-store-api/event_store.h"
 #include "services/event-store-api/metrics.h"
+#include "services/event-store-api/stream_hub.h"
 #include "services/event-store-api/workflow_store.h"
 #include "wire/registry.h"
 
 namespace god33::api {
 
-// The asking half of EventStoreService. Queries run on the executor, which refuses when it is full.
+// The asking half of EventStoreService. Queries run on the executor, which refuses when it is full;
+// streams have a machinery of their own.
 class QueryService final : public store::v1::EventStoreService::CallbackService {
  public:
   QueryService(EventStore& events, WorkflowStore& workflows, const wire::PayloadRegistry& registry,
-               Executor& executor, Metrics& metrics)
+               Executor& executor, StreamHub& streams, Metrics& metrics)
       : events_(events),
         workflows_(workflows),
         registry_(registry),
         executor_(executor),
+        streams_(streams),
         metrics_(metrics) {}
 
   grpc::ServerUnaryReactor* ListEvents(grpc::CallbackServerContext* context,
@@ -37,6 +40,8 @@ class QueryService final : public store::v1::EventStoreService::CallbackService 
   grpc::ServerUnaryReactor* GetWorkflow(grpc::CallbackServerContext* context,
                                         const store::v1::GetWorkflowRequest* request,
                                         store::v1::GetWorkflowResponse* response) override;
+  grpc::ServerWriteReactor<store::v1::StreamEventsResponse>* StreamEvents(
+      grpc::CallbackServerContext* context, const store::v1::StreamEventsRequest* request) override;
 
  private:
   // Runs `query` on the executor and ends the call with its status.
@@ -47,6 +52,7 @@ class QueryService final : public store::v1::EventStoreService::CallbackService 
   WorkflowStore& workflows_;
   const wire::PayloadRegistry& registry_;
   Executor& executor_;
+  StreamHub& streams_;
   Metrics& metrics_;
 };
 
