@@ -47,9 +47,16 @@ class ApiClient {
     return response;
   }
 
- private:
+  // Begins to follow the log. Without a deadline: the caller ends it by the context.
+  std::unique_ptr<grpc::ClientReader<store::v1::StreamEventsResponse>> Stream(
+      grpc::ClientContext& context, const store::v1::StreamEventsRequest& request) {
+    return stub_.StreamEvents(&context, request);
+  }
+
+  // How a call has ended, as Call() would say it.
   absl::Status ErrorOf(const grpc::Status& status) const;
 
+ private:
   std::string address_;
   absl::Duration timeout_;
   Stub stub_;
