@@ -161,7 +161,8 @@ class Writer {
     const unsigned size = 1 + random_() % 8;
     for (unsigned i = 0; i < size; ++i) envelopes.push_back(Random());
     std::shuffle(envelopes.begin(), envelopes.end(), random_);
-    REQUIRE(AppendAll(*connection_, envelopes).ok());
+    // Under load the wait for the log's lock may end too early; the same events again are duplicates.
+    while (!AppendAll(*connection_, envelopes).ok()) Stop().WaitFor(absl::Milliseconds(10));
   }
 
   // The parents that were promised.
@@ -385,16 +386,20 @@ TEST_CASE("subscribers that come and go beside writers see exactly what the stor
   std::atomic<bool> writing = true;
   std::thread adopter([&] {
     const auto adopting = TestDatabase::Connect(database.Writer());
-    while (writing.load()) AdoptAll(*adopting);
-    AdoptAll(*adopting);
+    for (;;) {
+      const bool last = !writing.load();
+      const auto step = manager::AdoptStep(*adopting, 1'000'000'000);
+      if (step.ok() && *step) continue;
+      if (step.ok() && last) return;
+      Stop().WaitFor(absl::Milliseconds(10));
+    }
   });
   // Every connection of the readers, the tail's among them.
   const auto admin = TestDatabase::Connect(database.Admin());
   for (int i = 0; i < 8; ++i) {
     REQUIRE(admin
-                ->Execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
-                          "current_database() AND query ~ 'stream_|log_identity|LISTEN' "
-                          "AND pid <> pg_backend_pid()")
+                ->Execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                          "WHERE datname = current_database() AND usename = 'god33_reader'")
                 .ok());
     Stop().WaitFor(absl::Milliseconds(100));
   }
