@@ -99,7 +99,9 @@ pg::Params ParamsOf(const StreamSlice& slice, std::int64_t up_to, const StreamFi
   } else {
     params.Text(filter->agent);
   }
-  for (const std::optional<Uuid>& id : {filter->correlation, filter->workflow}) {
+  // A member may get its project later by another workflow than the one that is followed.
+  const auto workflow = filter->project.empty() ? filter->workflow : std::nullopt;
+  for (const std::optional<Uuid>& id : {filter->correlation, workflow}) {
     if (id) {
       params.Id(*id);
     } else {
