@@ -54,6 +54,10 @@ void EventStream::StartReading(void (EventStream::*read)()) {
 }
 
 void EventStream::Open() {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (ended_) return;
+  }
   StreamState state;
   absl::Status status = hub_.reader().Run([&state](pg::Connection& connection) {
     const auto read = ReadStreamState(connection);

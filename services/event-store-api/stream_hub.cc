@@ -17,6 +17,13 @@ class Refusal final : public StreamHub::Reactor {
   void OnDone() override { delete this; }
 };
 
+// A server that has stopped answering must not hold up the end of the process for long.
+pg::Config TailSession(const Reader::Options& options) {
+  pg::Config config = Reader::SessionOf(options);
+  config.connect_timeout = config.call_timeout = absl::Seconds(5);
+  return config;
+}
+
 absl::Status Stopping() {
   return MakeError(absl::StatusCode::kUnavailable, "STOPPING",
                    "this replica stops; go on at another, at the position in metadata");
@@ -34,7 +41,7 @@ StreamHub::StreamHub(const Options& options, Clock& clock, StreamMetrics& metric
       // Each stream has at most one read waiting.
       executor_(
           std::make_unique<Executor>(options.database.connections, 2 * options.most_streams + 100)),
-      tail_(std::make_unique<LogTail>(Reader::SessionOf(options.database), rings_[0], rings_[1],
+      tail_(std::make_unique<LogTail>(TailSession(options.database), rings_[0], rings_[1],
                                       static_cast<TailListener&>(*this), metrics)),
       ticker_([this] { RunTicks(); }) {}
 
