@@ -8,6 +8,7 @@ namespace {
 
 constexpr char kReason[] = "god33.reason";
 constexpr char kField[] = "god33.field";
+constexpr std::string_view kMetadata = "god33.metadata.";
 
 }  // namespace
 
@@ -36,6 +37,22 @@ std::string ReasonOf(const absl::Status& status) {
 std::string FieldOf(const absl::Status& status) {
   const auto field = status.GetPayload(kField);
   return field ? std::string(*field) : std::string();
+}
+
+absl::Status WithMetadata(absl::Status status, std::string_view key, std::string_view value) {
+  status.SetPayload(StrCat(kMetadata, key), absl::Cord(ToAbsl(value)));
+  return status;
+}
+
+std::map<std::string, std::string> MetadataOf(const absl::Status& status) {
+  std::map<std::string, std::string> metadata;
+  status.ForEachPayload([&metadata](absl::string_view url, const absl::Cord& payload) {
+    const std::string_view name = ToStd(url);
+    if (name.starts_with(kMetadata)) {
+      metadata.emplace(name.substr(kMetadata.size()), std::string(payload));
+    }
+  });
+  return metadata;
 }
 
 std::string_view MessageOf(const absl::Status& status) {

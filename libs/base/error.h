@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,13 @@ std::string ReasonOf(const absl::Status& status);
 
 // The field at fault, or empty.
 std::string FieldOf(const absl::Status& status);
+
+// Adds one more fact for programs, e.g. where to go on; it becomes ErrorInfo's metadata[key]. Keys are
+// lower_snake; "field" is taken.
+absl::Status WithMetadata(absl::Status status, std::string_view key, std::string_view value);
+
+// All that WithMetadata added.
+std::map<std::string, std::string> MetadataOf(const absl::Status& status);
 
 // The error's message as std::string_view.
 std::string_view MessageOf(const absl::Status& status);

@@ -1,5 +1,7 @@
 #include "rpc/status.h"
 
+#include <utility>
+
 #include "base/error.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
@@ -21,6 +23,7 @@ grpc::Status ToGrpc(const absl::Status& status) {
   if (const std::string field = FieldOf(status); !field.empty()) {
     (*info.mutable_metadata())[kField] = field;
   }
+  for (const auto& [key, value] : MetadataOf(status)) (*info.mutable_metadata())[key] = value;
   const std::string message(MessageOf(status));
   google::rpc::Status details;
   details.set_code(static_cast<int>(status.code()));
@@ -38,8 +41,13 @@ absl::Status FromGrpc(const grpc::Status& status) {
     for (const auto& detail : details.details()) {
       if (!detail.UnpackTo(&info) || info.domain() != kDomain) continue;
       const auto field = info.metadata().find(kField);
-      return MakeError(code, info.reason(), status.error_message(),
-                       field == info.metadata().end() ? std::string() : field->second);
+      absl::Status result =
+          MakeError(code, info.reason(), status.error_message(),
+                    field == info.metadata().end() ? std::string() : field->second);
+      for (const auto& [key, value] : info.metadata()) {
+        if (key != kField) result = WithMetadata(std::move(result), key, value);
+      }
+      return result;
     }
   }
   return absl::Status(code, status.error_message());

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "base/clock.h"
 #include "base/executor.h"
 #include "rpc/ops.h"
 #include "rpc/server.h"
@@ -13,6 +14,7 @@
 #include "services/event-store-api/metrics.h"
 #include "services/event-store-api/service.h"
 #include "services/event-store-api/session_store.h"
+#include "services/event-store-api/stream_hub.h"
 #include "services/event-store-api/workflow_history.h"
 #include "services/event-store-api/workflow_store.h"
 #include "telemetry/log.h"
@@ -29,6 +31,7 @@ constexpr std::size_t kMostQueued = 1000;
 struct App::Parts {
   explicit Parts(const Config& config)
       : metrics(registry),
+        stream_metrics(registry),
         reader(config.ReaderOptions()),
         events(reader),
         causation(reader),
@@ -36,11 +39,15 @@ struct App::Parts {
         history(reader),
         sessions(reader),
         executor(std::make_unique<Executor>(config.connections, kMostQueued)),
-        service(events, causation, workflows, history, sessions, payloads, *executor, metrics) {}
+        streams(config.StreamOptions(), clock, stream_metrics),
+        service(events, causation, workflows, history, sessions, payloads, *executor, streams,
+                metrics) {}
 
   wire::PayloadRegistry payloads;
   prometheus::Registry registry;
   Metrics metrics;
+  StreamMetrics stream_metrics;
+  SystemClock clock;
   rpc::Health health;
   Reader reader;
   EventStore events;
@@ -49,6 +56,7 @@ struct App::Parts {
   WorkflowHistory history;
   SessionStore sessions;
   std::unique_ptr<Executor> executor;
+  StreamHub streams;
   QueryService service;
   std::unique_ptr<DatabaseWatch> watch;
   std::unique_ptr<rpc::OpsServer> ops;
@@ -75,6 +83,8 @@ absl::StatusOr<std::unique_ptr<App>> App::Start(const Config& config) {
 App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 App::~App() {
+  // Streams have no end of their own to wait for.
+  parts_->streams.Close();
   parts_->server->Stop(absl::Seconds(3));
   parts_.reset();
   Log(LogLevel::kInfo, "stopped");

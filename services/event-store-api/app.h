@@ -14,7 +14,7 @@ class App {
   // address that is taken.
   static absl::StatusOr<std::unique_ptr<App>> Start(const Config& config);
 
-  // Answers what was asked, then stops. Takes seconds.
+  // Ends the streams, answers what was asked, then stops. Takes seconds.
   ~App();
 
  private:

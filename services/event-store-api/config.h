@@ -4,6 +4,7 @@
 
 #include "rpc/process.h"
 #include "services/event-store-api/reader.h"
+#include "services/event-store-api/stream_hub.h"
 
 namespace god33::api {
 
@@ -14,7 +15,14 @@ struct Config {
   std::size_t connections = 8;
   int query_timeout_ms = 5000;
   bool reflection = true;
+  std::size_t streams = 2000;
+  std::size_t stream_readers = 2;
+  std::size_t stream_events = 20'000;
+  std::size_t stream_mib = 64;
+  int stream_heartbeat_ms = 30'000;
+  int stream_stall_ms = 30'000;
 
+  StreamHub::Options StreamOptions() const;
   Reader::Options ReaderOptions() const;
 };
 

@@ -5,7 +5,7 @@
 
 namespace god33::api {
 
-// A stored event as it is answered, with what the store knows of it.
+// A stored event as answers and streams show it.
 void ToProto(const eventlog::StoredEvent& event, event::v1::EventEnvelope& proto);
 
 }  // namespace god33::api

@@ -28,6 +28,14 @@ std::string ToRegex(const event::TypePattern& pattern) {
 
 }  // namespace
 
+std::string RegexOf(const std::vector<event::TypePattern>& patterns) {
+  std::string regex;
+  for (const event::TypePattern& pattern : patterns) {
+    StrAppend(&regex, regex.empty() ? "" : "|", ToRegex(pattern));
+  }
+  return regex;
+}
+
 // Collects the parts of one statement, numbering its parameters as they come.
 class EventSql::Builder {
  public:
@@ -201,11 +209,7 @@ class EventSql::Builder {
       Where(StrCat("e.event_type = ANY(", Bind(*plan_.types_), ")"));
       return;
     }
-    std::string regex;
-    for (const event::TypePattern& pattern : plan_.filter_.types) {
-      StrAppend(&regex, regex.empty() ? "" : "|", ToRegex(pattern));
-    }
-    Where(StrCat("e.event_type ~ ", Bind(regex)));
+    Where(StrCat("e.event_type ~ ", Bind(RegexOf(plan_.filter_.types))));
   }
 
   const EventSql& plan_;

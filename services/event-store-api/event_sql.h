@@ -17,6 +17,9 @@ struct Sql {
   pg::Params params;
 };
 
+// A regular expression that matches the event types that one of the patterns matches.
+std::string RegexOf(const std::vector<event::TypePattern>& patterns);
+
 // One month of the log.
 struct Month {
   absl::Time start;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <prometheus/counter.h>
+#include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
@@ -19,6 +20,19 @@ class Metrics {
  private:
   prometheus::Family<prometheus::Counter>& calls_;
   prometheus::Family<prometheus::Histogram>& seconds_;
+};
+
+// The same of live streams. Thread-safe.
+struct StreamMetrics {
+  explicit StreamMetrics(prometheus::Registry& registry);
+
+  prometheus::Gauge& open;
+  prometheus::Counter& events;
+  prometheus::Counter& cut_off;
+  prometheus::Counter& refused;
+  prometheus::Counter& catch_up_reads;
+  prometheus::Gauge& tail_position;
+  prometheus::Gauge& tail_lag;
 };
 
 }  // namespace god33::api

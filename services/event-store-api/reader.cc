@@ -25,24 +25,6 @@ constexpr pg::Statement kState = {"log_state", R"sql(
 constexpr pg::Statement kSetTimeout = {"set_statement_timeout",
                                        "SELECT set_config('statement_timeout', $1::text, true)"};
 
-pg::Config ReaderConfig(const Reader::Options& options) {
-  pg::Config config = options.database;
-  config.settings = {
-      {"statement_timeout", StrCat(absl::ToInt64Milliseconds(options.query_timeout))},
-      {"default_transaction_read_only", "on"},
-      {"TimeZone", "UTC"},
-      {"jit", "off"},
-      // Statements are made so that one index leads and the others are probed, row by row, in order
-      // (event_sql.h); these keep the planner from reading sets instead.
-      {"enable_hashjoin", "off"},
-      {"enable_mergejoin", "off"},
-      {"enable_bitmapscan", "off"},
-      {"enable_seqscan", "off"},
-      {"plan_cache_mode", "force_generic_plan"}};
-  config.call_timeout = options.query_timeout + absl::Seconds(5);
-  return config;
-}
-
 // What a caller may know. What the database said in its own words goes to the log.
 absl::Status ForCaller(const absl::Status& status) {
   if (absl::IsDeadlineExceeded(status)) return Reader::TooSlow();
@@ -64,8 +46,26 @@ absl::Status ForCaller(const absl::Status& status) {
 
 }  // namespace
 
+pg::Config Reader::SessionOf(const Options& options) {
+  pg::Config config = options.database;
+  config.settings = {
+      {"statement_timeout", StrCat(absl::ToInt64Milliseconds(options.query_timeout))},
+      {"default_transaction_read_only", "on"},
+      {"TimeZone", "UTC"},
+      {"jit", "off"},
+      // Statements are made so that one index leads and the others are probed, row by row, in order
+      // (event_sql.h); these keep the planner from reading sets instead.
+      {"enable_hashjoin", "off"},
+      {"enable_mergejoin", "off"},
+      {"enable_bitmapscan", "off"},
+      {"enable_seqscan", "off"},
+      {"plan_cache_mode", "force_generic_plan"}};
+  config.call_timeout = options.query_timeout + absl::Seconds(5);
+  return config;
+}
+
 Reader::Reader(const Options& options)
-    : query_timeout_(options.query_timeout), pool_(ReaderConfig(options), options.connections) {}
+    : query_timeout_(options.query_timeout), pool_(SessionOf(options), options.connections) {}
 
 absl::Status Reader::TooSlow() {
   return MakeError(absl::StatusCode::kDeadlineExceeded, "QUERY_TOO_SLOW",

@@ -35,6 +35,9 @@ class Reader {
 
   explicit Reader(const Options& options);
 
+  // Settings of its connections, for those who read on one of their own.
+  static pg::Config SessionOf(const Options& options);
+
   // Runs `work` with a connection, once more with another one if the first turned out to be dead. A
   // statement that takes too long is DEADLINE_EXCEEDED (QUERY_TOO_SLOW); a database that is away is
   // UNAVAILABLE (DATABASE_UNAVAILABLE).

@@ -242,4 +242,9 @@ grpc::ServerUnaryReactor* QueryService::ListSessionEvents(
   });
 }
 
+grpc::ServerWriteReactor<v1::StreamEventsResponse>* QueryService::StreamEvents(
+    grpc::CallbackServerContext* context, const v1::StreamEventsRequest* request) {
+  return streams_.Open(context, *request, CheckPrincipal(*context));
+}
+
 }  // namespace god33::api

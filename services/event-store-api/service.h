@@ -8,18 +8,21 @@
 #include "services/event-store-api/event_store.h"
 #include "services/event-store-api/metrics.h"
 #include "services/event-store-api/session_store.h"
+#include "services/event-store-api/stream_hub.h"
 #include "services/event-store-api/workflow_history.h"
 #include "services/event-store-api/workflow_store.h"
 #include "wire/registry.h"
 
 namespace god33::api {
 
-// The asking half of EventStoreService. Queries run on the executor, which refuses when it is full.
+// The asking half of EventStoreService. Queries run on the executor, which refuses when it is full;
+// streams have a machinery of their own.
 class QueryService final : public store::v1::EventStoreService::CallbackService {
  public:
   QueryService(EventStore& events, CausationStore& causation, WorkflowStore& workflows,
                WorkflowHistory& history, SessionStore& sessions,
-               const wire::PayloadRegistry& registry, Executor& executor, Metrics& metrics)
+               const wire::PayloadRegistry& registry, Executor& executor, StreamHub& streams,
+               Metrics& metrics)
       : events_(events),
         causation_(causation),
         workflows_(workflows),
@@ -27,6 +30,7 @@ class QueryService final : public store::v1::EventStoreService::CallbackService 
         sessions_(sessions),
         registry_(registry),
         executor_(executor),
+        streams_(streams),
         metrics_(metrics) {}
 
   grpc::ServerUnaryReactor* ListEvents(grpc::CallbackServerContext* context,
@@ -68,6 +72,8 @@ class QueryService final : public store::v1::EventStoreService::CallbackService 
   grpc::ServerUnaryReactor* ListSessionEvents(
       grpc::CallbackServerContext* context, const store::v1::ListSessionEventsRequest* request,
       store::v1::ListSessionEventsResponse* response) override;
+  grpc::ServerWriteReactor<store::v1::StreamEventsResponse>* StreamEvents(
+      grpc::CallbackServerContext* context, const store::v1::StreamEventsRequest* request) override;
 
  private:
   // Runs `query` on the executor and ends the call with its status.
@@ -81,6 +87,7 @@ class QueryService final : public store::v1::EventStoreService::CallbackService 
   SessionStore& sessions_;
   const wire::PayloadRegistry& registry_;
   Executor& executor_;
+  StreamHub& streams_;
   Metrics& metrics_;
 };
 

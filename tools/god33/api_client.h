@@ -37,7 +37,7 @@ Server EventStoreApi(const std::string& address);
 // Of GOD33_EVENT_STORE_MANAGER_ADDR.
 Server EventStoreManager();
 
-// What the user is told of a failed call.
+// What the user is told of a call that has ended.
 absl::Status ErrorOf(const grpc::Status& status, const Server& server, absl::Duration timeout);
 
 // Asks a gRPC service. Calls block, each at most for `timeout`.
@@ -64,6 +64,14 @@ class ServiceClient {
     return response;
   }
 
+  // How a call has ended, as Call() would say it.
+  absl::Status EndOf(const grpc::Status& status) const {
+    return ErrorOf(status, server_, timeout_);
+  }
+
+ protected:
+  Stub& stub() { return stub_; }
+
  private:
   Server server_;
   absl::Duration timeout_;
@@ -75,6 +83,12 @@ class ApiClient : public ServiceClient<store::v1::EventStoreService> {
  public:
   ApiClient(const std::string& address, absl::Duration timeout)
       : ServiceClient(EventStoreApi(address), timeout) {}
+
+  // Begins to follow the log. Without a deadline: the caller ends it by the context.
+  std::unique_ptr<grpc::ClientReader<store::v1::StreamEventsResponse>> Stream(
+      grpc::ClientContext& context, const store::v1::StreamEventsRequest& request) {
+    return stub().StreamEvents(&context, request);
+  }
 };
 
 // Asks event-store-manager about dead letters.

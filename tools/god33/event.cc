@@ -9,6 +9,7 @@
 #include "tools/god33/event_causation.h"
 #include "tools/god33/event_publish.h"
 #include "tools/god33/event_query.h"
+#include "tools/god33/event_stream.h"
 
 namespace god33::cli {
 namespace {
@@ -48,6 +49,18 @@ constexpr char kAncestorsHelp[] =
     "\n"
     "Example:\n"
     "  god33 event ancestors 01997d52-7f30-7a4b-9c55-6a0b6b1f8a11";
+
+constexpr char kStreamHelp[] =
+    "Prints events as they are stored, as a table or, with -o jsonl, one a line. When the "
+    "connection\n"
+    "breaks it goes on by itself where it was, without gap or duplicate. Ctrl-C ends it (exit code "
+    "0),\n"
+    "and a note says how to go on later. It fails when no stream begins at all.\n"
+    "\n"
+    "Examples:\n"
+    "  god33 event stream --type 'agent.letta.*'\n"
+    "  god33 event stream --workflow 6f9619ff-8b86-4011-b42d-00c04fc964ff --after 0 -o jsonl\n"
+    "  god33 event stream --type bmad.workflow.completed --max 1 && notify-send done";
 
 void AddSource(CLI::App& publish, EventDraft& draft) {
   const auto add = [&publish](const char* flag, std::string& value, const char* help) {
@@ -165,6 +178,40 @@ void AddCausation(CLI::App& verb, const std::vector<std::string>& formats,
   });
 }
 
+void AddStream(CLI::App& noun, Command& chosen) {
+  CLI::App& stream =
+      AddCommand(noun, "stream", "Events that match all filters, as they come", kStreamHelp);
+  const auto options = std::make_shared<EventStreamOptions>();
+  AddRepeated(stream, "--type", options->types,
+              "Of this type; a * is one word, a last * one or more")
+      ->check(IsTypePattern())
+      ->type_name("PATTERN");
+  stream.add_option("--workflow", options->workflow, "Of this workflow")
+      ->check(IsUuid())
+      ->type_name("UUID");
+  stream.add_option("--correlation", options->correlation, "Caused directly by this event")
+      ->check(IsUuid())
+      ->type_name("UUID");
+  stream.add_option("--agent", options->agent, "Of this agent: instance, id or type")
+      ->check(IsText());
+  stream.add_option("--project", options->project, "Of this project")->check(IsText());
+  stream
+      .add_option_function<std::int64_t>(
+          "--after", [options](const std::int64_t& position) { options->after = position; },
+          "Behind this position; 0: the whole log. Default: from now on")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("POSITION");
+  stream.add_option("--within", options->within, "With --after, as a note has said")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("POSITION");
+  stream.add_option("--max", options->most, "End after this many events")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
+  stream.callback([options, &chosen] {
+    chosen = [options](Session& session) { return StreamEvents(*options, session); };
+  });
+}
+
 void AddTypes(CLI::App& noun, Command& chosen) {
   CLI::App& types = AddCommand(noun, "types", "Event types that have a schema or were seen",
                                "Example:\n"
@@ -183,6 +230,7 @@ void AddEventCommands(CLI::App& root, Command& chosen) {
                {"flat", "tree", "graph"}, ShowDescendants, chosen);
   AddCausation(AddCommand(noun, "ancestors", "What led to an event", kAncestorsHelp),
                {"flat", "graph"}, ShowAncestors, chosen);
+  AddStream(noun, chosen);
   AddTypes(noun, chosen);
 }
 

@@ -50,6 +50,21 @@ export class EventStoreClient {
     });
   }
 
+  // A call with many responses: `onFrame(response)` for each, then `onEnd(error)`, as in call(); an end
+  // without an error is {code: 'OK'}. Returns what cancel(), pause() and resume() work on.
+  stream(method, request, {onFrame, onEnd}) {
+    const stream = this.client[method](request);
+    let ended = false;
+    const end = (error) => {
+      if (!ended) onEnd(error);
+      ended = true;
+    };
+    stream.on('data', (frame) => { if (!ended) onFrame(frame); });
+    stream.on('error', (error) => end(this.#explain(method, error)));
+    stream.on('end', () => setImmediate(end, {code: 'OK'}));
+    return stream;
+  }
+
   // A message of a reflected type as protobuf bytes; field names as in the proto.
   encode(type, value) {
     const message = this.discovered.messages.lookupType(type);
@@ -69,7 +84,8 @@ export class EventStoreClient {
     if (bytes) {
       const {Status, ErrorInfo} = this.discovered;
       const info = ErrorInfo.decode(Status.decode(bytes).details[0].value);
-      Object.assign(explained, {reason: info.reason, domain: info.domain, field: info.metadata.field});
+      Object.assign(explained, {reason: info.reason, domain: info.domain, field: info.metadata.field,
+        metadata: info.metadata});
     }
     return explained;
   }

@@ -33,8 +33,8 @@ export class TestSet {
     return this.service('event-store-manager', environment, label).start();
   }
 
-  api(environment) {
-    return this.service('event-store-api', environment).start();
+  api(environment, label) {
+    return this.service('event-store-api', environment, label).start();
   }
 
   // The gateway in front of running services.

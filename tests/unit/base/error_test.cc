@@ -59,6 +59,17 @@ TEST_CASE("reason and field survive copies and StatusOr") {
   CHECK(FieldOf(copy) == "offset");
 }
 
+TEST_CASE("metadata travels beside reason and field, and none of them shows up in another") {
+  const absl::Status status =
+      WithMetadata(WithMetadata(InvalidField("after", "too far"), "position", "12"), "within", "3");
+  CHECK(MetadataOf(status) ==
+        std::map<std::string, std::string>{{"position", "12"}, {"within", "3"}});
+  CHECK(MetadataOf(Prefixed(status, "p: ")) == MetadataOf(status));
+  CHECK(FieldOf(status) == "after");
+  CHECK(MetadataOf(InvalidField("after", "too far")).empty());
+  CHECK(MetadataOf(absl::OkStatus()).empty());
+}
+
 TEST_CASE("a message may hold any bytes") {
   const std::string_view message("a\0\xFF", 3);
   CHECK(MessageOf(MakeError(absl::StatusCode::kInternal, "R", message)) == message);

@@ -1,0 +1,267 @@
+#include "services/event-store-api/event_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/strings.h"
+#include "rpc/status.h"
+#include "services/event-store-api/stream_hub.h"
+#include "wire/proto.h"
+
+namespace god33::api {
+namespace {
+
+// A page of the database, which each stream that catches up may hold.
+constexpr std::int64_t kFewestPositions = 500;
+constexpr std::int64_t kMostPositions = 64'000;
+constexpr int kMostEntries = 250;
+constexpr std::int64_t kMostStoredBytes = 128 << 10;
+
+constexpr std::int64_t kReadAgainNanos = 500'000'000;
+
+// Who was cut off and takes nothing even so is hung up on.
+constexpr std::int64_t kLingerNanos = 10'000'000'000;
+
+bool MayPass(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsResourceExhausted(status) ||
+         absl::IsDeadlineExceeded(status);
+}
+
+}  // namespace
+
+EventStream::EventStream(StreamHub& hub, grpc::CallbackServerContext& context,
+                         StreamRequest request)
+    : hub_(hub),
+      request_(std::move(request)),
+      context_(context),
+      most_positions_(kFewestPositions) {}
+
+void EventStream::Begin() {
+  absl::MutexLock lock(&mutex_);
+  StartReading(&EventStream::Open);
+}
+
+void EventStream::StartReading(void (EventStream::*read)()) {
+  if (ended_ || reading_) return;
+  reading_ = true;
+  if (!hub_.Submit([self = shared_from_this(), read] { ((*self).*read)(); })) {
+    reading_ = false;
+    EndLocked(MakeError(absl::StatusCode::kUnavailable, "STOPPING",
+                        "this replica stops; go on at another"));
+  }
+}
+
+void EventStream::Open() {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (ended_) return;
+  }
+  StreamState state;
+  absl::Status status = hub_.reader().Run([&state](pg::Connection& connection) {
+    const auto read = ReadStreamState(connection);
+    if (read.ok()) state = *read;
+    return read.status();
+  });
+  absl::MutexLock lock(&mutex_);
+  reading_ = false;
+  if (ended_) return;
+  if (status.ok()) status = SetOut(state);
+  if (!status.ok()) return EndLocked(std::move(status));
+  auto frame = std::make_shared<Frame>();
+  frame->mutable_subscribed();
+  frame->set_position(point_.position);
+  frame->set_within(point_.within);
+  begun_ = true;
+  Send(std::move(frame));
+}
+
+absl::Status EventStream::SetOut(const StreamState& state) {
+  if (request_.after.value_or(0) > state.head) {
+    return InvalidField(
+        "after", StrCat("the log ends at position ", state.head, ", before ", *request_.after));
+  }
+  log_id_ = state.log_id;
+  point_ = {request_.after.value_or(state.head), request_.within};
+  // Without `after` nothing was missed.
+  missed_until_ = state.end(order());
+  caught_up_ = !request_.after.has_value();
+  return absl::OkStatus();
+}
+
+void EventStream::Wake() {
+  if (!waiting_.load()) return;
+  absl::MutexLock lock(&mutex_);
+  MoveOn();
+}
+
+void EventStream::MoveOn() {
+  while (begun_ && !ended_ && !reading_ && writing_ == nullptr) {
+    if (SendPage()) return;
+    // Before looking: whoever adds to the ring afterwards sees it, and wakes.
+    waiting_.store(true);
+    const EventRing::Found found = hub_.ring(order()).After(log_id_, point_);
+    if (found.where == EventRing::Where::kAtEnd) {
+      if (caught_up_ || point_.position < missed_until_) return;
+      caught_up_ = true;
+      return SendHeartbeat();
+    }
+    waiting_.store(false);
+    if (found.where == EventRing::Where::kBehind) {
+      if (read_again_at_ == 0) StartReading(&EventStream::CatchUp);
+      return;
+    }
+    if (SendFrom(*found.batch)) return;
+    point_ = std::max(point_, found.batch->end);
+  }
+}
+
+bool EventStream::SendPage() {
+  if (page_.end == StreamPoint()) return false;
+  if (SendFrom(page_)) return true;
+  point_ = std::max(point_, page_.end);
+  page_ = StreamBatch();
+  return false;
+}
+
+bool EventStream::SendFrom(const StreamBatch& batch) {
+  const auto next = std::upper_bound(
+      batch.entries.begin(), batch.entries.end(), point_,
+      [](const StreamPoint& point, const auto& entry) { return point < entry->point; });
+  for (auto it = next; it != batch.entries.end(); ++it) {
+    const StreamEntry& entry = **it;
+    if (!request_.filter.Matches(entry)) continue;
+    point_ = entry.point;
+    hub_.metrics().events.Increment();
+    Send(entry.frame);
+    return true;
+  }
+  return false;
+}
+
+void EventStream::SendHeartbeat() {
+  auto frame = std::make_shared<Frame>();
+  *frame->mutable_heartbeat()->mutable_timestamp() = wire::ToProto(hub_.Now());
+  frame->set_position(point_.position);
+  frame->set_within(point_.within);
+  Send(std::move(frame));
+}
+
+void EventStream::Send(std::shared_ptr<const Frame> frame) {
+  waiting_.store(false);
+  writing_ = std::move(frame);
+  written_at_ = MonotonicNanos();
+  StartWrite(writing_.get());
+}
+
+void EventStream::CatchUp() {
+  StreamSlice slice{.order = order(),
+                    .after = {},
+                    .most_positions = 0,
+                    .most_entries = kMostEntries,
+                    .most_bytes = kMostStoredBytes};
+  {
+    absl::MutexLock lock(&mutex_);
+    if (ended_) return;
+    slice.after = point_;
+    slice.most_positions = most_positions_;
+  }
+  hub_.metrics().catch_up_reads.Increment();
+  StreamRead read;
+  const absl::Status status = hub_.reader().Run([&](pg::Connection& connection) {
+    auto result = ReadStream(connection, slice, &request_.filter);
+    if (result.ok()) read = *std::move(result);
+    return result.status();
+  });
+  absl::MutexLock lock(&mutex_);
+  reading_ = false;
+  if (ended_) return;
+  if (!status.ok()) {
+    if (!MayPass(status)) return EndLocked(status);
+    // The stream stays open and goes on when the database is back.
+    most_positions_ = kFewestPositions;
+    read_again_at_ = MonotonicNanos() + kReadAgainNanos;
+    return;
+  }
+  if (read.state.log_id != log_id_) return EndLocked(StreamHub::LogChanged());
+  Adapt(read);
+  // A standby may know less than the tail does: then a little later.
+  if (read.batch.end <= slice.after) read_again_at_ = MonotonicNanos() + kReadAgainNanos;
+  page_ = std::move(read.batch);
+  MoveOn();
+}
+
+// Looks further ahead where the filter leaves little.
+void EventStream::Adapt(const StreamRead& read) {
+  if (read.batch.entries.size() < kMostEntries / 4) {
+    most_positions_ = std::min(most_positions_ * 4, kMostPositions);
+  } else if (read.batch.entries.size() == kMostEntries) {
+    most_positions_ = std::max(most_positions_ / 2, kFewestPositions);
+  }
+}
+
+void EventStream::Tick(std::int64_t now_nanos) {
+  absl::MutexLock lock(&mutex_);
+  if (done_) return;
+  if (ended_) {
+    if (writing_ != nullptr && now_nanos - ended_at_ > kLingerNanos) context_.TryCancel();
+    return;
+  }
+  if (writing_ != nullptr) {
+    if (now_nanos - written_at_ < hub_.stall_nanos()) return;
+    hub_.metrics().cut_off.Increment();
+    return EndLocked(MakeError(absl::StatusCode::kResourceExhausted, "SLOW_READER",
+                               "nothing was read for too long; go on at the position in metadata"));
+  }
+  if (!begun_) return;
+  if (read_again_at_ != 0 && now_nanos > read_again_at_) {
+    read_again_at_ = 0;
+    MoveOn();
+  }
+  if (writing_ == nullptr && now_nanos - written_at_ >= hub_.heartbeat_nanos()) SendHeartbeat();
+}
+
+void EventStream::End(absl::Status status) {
+  absl::MutexLock lock(&mutex_);
+  EndLocked(std::move(status));
+}
+
+void EventStream::EndUnlessOf(const Uuid& log_id) {
+  absl::MutexLock lock(&mutex_);
+  if (begun_ && log_id_ != log_id) EndLocked(StreamHub::LogChanged());
+}
+
+void EventStream::EndLocked(absl::Status status) {
+  if (ended_) return;
+  ended_ = true;
+  ended_at_ = MonotonicNanos();
+  page_ = StreamBatch();
+  waiting_.store(false);
+  if (begun_ && !absl::IsAborted(status)) {
+    status = WithMetadata(std::move(status), "position", StrCat(point_.position));
+    status = WithMetadata(std::move(status), "within", StrCat(point_.within));
+  }
+  Finish(rpc::ToGrpc(status));
+}
+
+void EventStream::OnWriteDone(bool ok) {
+  absl::MutexLock lock(&mutex_);
+  writing_.reset();
+  if (!ok) return EndLocked(absl::CancelledError("the caller has gone"));
+  MoveOn();
+}
+
+void EventStream::OnCancel() {
+  End(absl::CancelledError("the caller has gone"));
+}
+
+void EventStream::OnDone() {
+  {
+    absl::MutexLock lock(&mutex_);
+    done_ = true;
+  }
+  hub_.Remove(*this);
+}
+
+}  // namespace god33::api

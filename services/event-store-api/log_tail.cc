@@ -1,0 +1,129 @@
+#include "services/event-store-api/log_tail.h"
+
+#include <utility>
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "pg/error.h"
+#include "telemetry/log.h"
+
+namespace god33::api {
+namespace {
+
+constexpr absl::Duration kPoll = absl::Seconds(1);
+constexpr absl::Duration kPollOfStandby = absl::Milliseconds(100);
+
+// SQLSTATE of a LISTEN on a standby.
+constexpr char kReadOnly[] = "25006";
+
+// One read: what it holds in memory, and how long it takes, is bounded by these.
+constexpr std::int64_t kMostPositions = 4000;
+constexpr int kMostEntries = 1000;
+constexpr std::int64_t kMostStoredBytes = 2 << 20;
+
+}  // namespace
+
+LogTail::LogTail(pg::Config database, EventRing& log, EventRing& settled, TailListener& listener,
+                 StreamMetrics& metrics)
+    : database_(std::move(database)),
+      log_(log),
+      settled_(settled),
+      listener_(listener),
+      metrics_(metrics),
+      thread_([this] { Run(); }) {}
+
+LogTail::~LogTail() {
+  stop_.Request();
+  wakeup_.Signal();
+  thread_.join();
+}
+
+void LogTail::Run() {
+  Backoff backoff(absl::Milliseconds(100), absl::Seconds(2), RandomFraction);
+  while (!stop_.requested()) {
+    auto connection = pg::Connection::Open(database_);
+    absl::Status status = connection.status();
+    if (status.ok()) {
+      const std::int64_t since = MonotonicNanos();
+      status = Follow(**connection);
+      if (MonotonicNanos() - since > absl::ToInt64Nanoseconds(kPoll)) backoff.Reset();
+    }
+    if (status.ok()) return;
+    Log(LogLevel::kWarning, "following the log for streams failed; trying again",
+        {{"error", MessageOf(status)}});
+    stop_.WaitFor(backoff.Next());
+  }
+}
+
+// OK: a stop was asked for.
+absl::Status LogTail::Follow(pg::Connection& connection) {
+  const absl::Status listening = connection.Execute("LISTEN god33_log");
+  const bool standby = pg::SqlState(listening) == kReadOnly;
+  if (!listening.ok() && !standby) return listening;
+  while (!stop_.requested()) {
+    const auto more = Step(connection, StreamOrder::kLog);
+    if (!more.ok()) return more.status();
+    const auto more_settled = Step(connection, StreamOrder::kSettled);
+    if (!more_settled.ok()) return more_settled.status();
+    if (*more || *more_settled) continue;
+    // Late parents are worked off without a notification.
+    const bool unsettled = settled_.end() < log_.end();
+    absl::Status status =
+        connection.WaitForNotification(standby || unsettled ? kPollOfStandby : kPoll, wakeup_);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> LogTail::Step(pg::Connection& connection, StreamOrder order) {
+  EventRing& ring = order == StreamOrder::kLog ? log_ : settled_;
+  const bool wanted = listener_.Wants(order);
+  const Uuid log_id = ring.log_id();
+  if (!wanted || log_id == Uuid()) {
+    const auto state = ReadStreamState(connection);
+    if (!state.ok()) return state.status();
+    Skip(ring, order, *state);
+    return false;
+  }
+  auto read = ReadStream(connection,
+                         {.order = order,
+                          .after = ring.end(),
+                          .most_positions = kMostPositions,
+                          .most_entries = kMostEntries,
+                          .most_bytes = kMostStoredBytes},
+                         nullptr);
+  if (!read.ok()) return read.status();
+  if (read->state.log_id != log_id) {
+    Skip(ring, order, read->state);
+    return true;
+  }
+  if (order == StreamOrder::kLog) {
+    metrics_.tail_position.Set(static_cast<double>(read->batch.end.position));
+    metrics_.tail_lag.Set(static_cast<double>(
+        std::max<std::int64_t>(0, read->state.head - read->batch.end.position)));
+  }
+  if (read->batch.end <= read->batch.after) return false;
+  const StreamPoint end{read->state.end(order), 0};
+  const bool more = read->batch.end < end;
+  ring.Add(std::make_shared<StreamBatch>(std::move(read->batch)));
+  listener_.OnMore(order);
+  return more;
+}
+
+// Goes on at the order's end, without what lies between: whoever needs that reads the database.
+void LogTail::Skip(EventRing& ring, StreamOrder order, const StreamState& state) {
+  const StreamPoint end{state.end(order), 0};
+  const bool same = ring.log_id() == state.log_id;
+  // A standby may answer from behind for a moment.
+  if (same && end <= ring.end()) return;
+  ring.Start(state.log_id, end);
+  if (!same) listener_.OnLog(state.log_id);
+  listener_.OnMore(order);
+  if (order == StreamOrder::kLog) {
+    metrics_.tail_position.Set(static_cast<double>(end.position));
+    metrics_.tail_lag.Set(0);
+  }
+}
+
+}  // namespace god33::api
