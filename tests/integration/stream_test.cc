@@ -40,8 +40,8 @@ class StreamServer {
         executor_(2, 100) {
     options.database = {.database = database.Reader(), .connections = 2};
     hub_ = std::make_unique<StreamHub>(options, clock_, stream_metrics_);
-    service_ =
-        std::make_unique<QueryService>(events_, workflows_, payloads_, executor_, *hub_, metrics_);
+    service_ = std::make_unique<QueryService>(events_, causation_, workflows_, history_, sessions_,
+                                              payloads_, executor_, *hub_, metrics_);
     auto server = rpc::Server::Start({.listen = "127.0.0.1:0"}, {service_.get()}, health_);
     REQUIRE(server.ok());
     server_ = *std::move(server);

@@ -20,11 +20,17 @@ for _ in $(seq 100); do
 done
 [[ -n $position ]] || { echo "handoff.sh: the hand-off is on the bus, but not stored yet" >&2; exit 5; }
 
-while read -r event; do
+# Following ends with this script, however that ends.
+exec 3< <(exec god33 event stream --workflow "$workflow" --after "$position" -o jsonl \
+  --type 'agent.handoff.*' --type 'agent.letta.*')
+follower=$!
+trap 'kill "$follower" 2>/dev/null || true' EXIT
+while read -r event <&3; do
   jq -r '"\(.timestamp) \(.event_type) \(.payload.summary // .payload.reason // "")"' <<<"$event"
   case $(jq -r .event_type <<<"$event") in
     agent.letta.task.completed) exit 0 ;;
     agent.letta.task.blocked | agent.handoff.rejected) exit 1 ;;
   esac
-done < <(god33 event stream --workflow "$workflow" --after "$position" -o jsonl \
-  --type 'agent.handoff.*' --type 'agent.letta.*')
+done
+echo "handoff.sh: following has ended before the task; go on with god33 event descendants $id" >&2
+exit 5
