@@ -58,7 +58,7 @@ void WebSocketSession::Start(const std::string& key, Headers headers,
   stream_.auto_fragment(false);
   stream_.text(true);
   stream_.control_callback(
-      [this](websocket::frame_type, beast::string_view) { heard_nanos_ = MonotonicNanos(); });
+      [this](websocket::frame_type type, beast::string_view) { OnControl(type); });
   // The request was read before; these are the parts of it that an answer depends on.
   beast::http::request<beast::http::empty_body> request(beast::http::verb::get, "/", 11);
   request.set(beast::http::field::host, "-");
@@ -107,6 +107,15 @@ void WebSocketSession::OnRead(const error_code& error) {
     events_.message(std::move(text));
   }
   Read();
+}
+
+void WebSocketSession::OnControl(websocket::frame_type type) {
+  heard_nanos_ = MonotonicNanos();
+  if (type != websocket::frame_type::close || close_code_ != 0) return;
+  // The stream answers by itself; the client may take its time to hang up then.
+  close_deadline_.Set(options_.web_socket.close_timeout, [self = shared_from_this()] {
+    self->End(self->CodeOf(websocket::error::closed));
+  });
 }
 
 void WebSocketSession::Send(Piece piece) {
@@ -166,6 +175,8 @@ void WebSocketSession::AwaitTick() {
 
 void WebSocketSession::Tick() {
   if (ended_ || closing_) return;
+  // The stream has closed for a fault of the client's, which does not hang up.
+  if (!stream_.is_open()) return End(kCloseProtocolError);
   const absl::Duration silence = absl::Nanoseconds(MonotonicNanos() - heard_nanos_);
   if (silence > options_.web_socket.silence_timeout) return End(kCloseLost);
   if (!pinging_) {

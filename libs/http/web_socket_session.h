@@ -39,6 +39,7 @@ class WebSocketSession : public std::enable_shared_from_this<WebSocketSession> {
 
   void OnAccepted(const error_code& error);
   void Read();
+  void OnControl(boost::beast::websocket::frame_type type);
   void OnRead(const error_code& error);
   void WriteNext();
   void WriteFragment();
