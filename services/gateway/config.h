@@ -19,6 +19,7 @@ struct Config {
   absl::Duration drain_timeout = absl::Seconds(5);
   std::size_t max_body_bytes = 17 << 20;
   std::size_t max_connections = 10'000;
+  std::size_t max_live_connections = 2'000;
 };
 
 // Reads the command line and the environment; `services` are the names that may have an address.

@@ -20,6 +20,7 @@ void Frontend::Handle(http::Request request, std::unique_ptr<http::Responder> re
   const auto exchange =
       std::make_shared<Exchange>(std::move(request), std::move(responder), std::move(id), metrics_);
   const std::string& path = exchange->request().path;
+  if (path == kLivePath) return live_.Handle(exchange);
   if (path != kHealthz && path != kLivez) return api_.Handle(exchange);
   exchange->set_route(path);
   const std::string& verb = exchange->request().method;

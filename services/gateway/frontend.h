@@ -8,17 +8,18 @@
 #include "http/server.h"
 #include "services/gateway/api.h"
 #include "services/gateway/health_check.h"
+#include "services/gateway/live.h"
 #include "services/gateway/metrics.h"
 
 namespace god33::gateway {
 
-// Where every HTTP request enters: gives it an id, and hands it to the API or answers one of the
-// only two routes that no annotation makes, /healthz and /livez. Thread-safe.
+// Where every HTTP request enters: gives it an id, and hands it to the API or to one of the only
+// routes that no annotation makes: live events, /healthz and /livez. Thread-safe.
 class Frontend {
  public:
   // All must outlive it, and the requests under way.
-  Frontend(const Api& api, const HealthCheck& health, IdSource& ids, Metrics& metrics)
-      : api_(api), health_(health), ids_(ids), metrics_(metrics) {}
+  Frontend(const Api& api, Live& live, const HealthCheck& health, IdSource& ids, Metrics& metrics)
+      : api_(api), live_(live), health_(health), ids_(ids), metrics_(metrics) {}
 
   // An http::Handler.
   void Handle(http::Request request, std::unique_ptr<http::Responder> responder) const;
@@ -28,6 +29,7 @@ class Frontend {
 
  private:
   const Api& api_;
+  Live& live_;
   const HealthCheck& health_;
   IdSource& ids_;
   Metrics& metrics_;
