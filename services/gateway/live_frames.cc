@@ -9,6 +9,9 @@
 namespace god33::gateway {
 namespace {
 
+// Messages and fields may quote what a client sent; no more of it is sent back.
+constexpr std::size_t kMostQuotedBytes = 500;
+
 using store::v1::Heartbeat;
 using store::v1::StreamEventsResponse;
 
@@ -60,10 +63,10 @@ std::string ErrorFrame(const absl::Status& error, std::optional<std::int64_t> po
   writer.Key("reason");
   writer.String(ReasonOf(error));
   writer.Key("message");
-  writer.String(json::CleanText(MessageOf(error)));
+  writer.String(Clip(json::CleanText(MessageOf(error)), kMostQuotedBytes));
   if (const std::string field = FieldOf(error); !field.empty()) {
     writer.Key("field");
-    writer.String(field);
+    writer.String(Clip(field, kMostQuotedBytes));
   }
   if (position) {
     writer.Key("position");

@@ -316,6 +316,15 @@ TEST_CASE("malformed frames are answered and keep the connection, up to a point"
   CHECK(ReceiveClose(client) == 1008);
 }
 
+TEST_CASE("an error frame sends back little of what it complains about") {
+  LiveStore store;
+  Gateway gateway(store.address());
+  Client client = OpenWebSocket(gateway);
+  NextFrame(client);
+  Say(client, StrCat(R"({"type":"subscribe","filters":{")", std::string(60'000, 'x'), "\":1}}"));
+  CHECK(ReceiveText(client).size() < 1200);
+}
+
 TEST_CASE("when the store goes away for a moment, the stream goes on where it was") {
   LiveStore store;
   store.Append(2);
