@@ -72,7 +72,7 @@ class PieceStream final : public BodyStream {
   const std::shared_ptr<Core> core_;  // outlives what connection_.lock() yields
   std::weak_ptr<Connection> connection_;
   const std::uint64_t number_;
-  const WaitingBytes waiting_ = std::make_shared<std::atomic<std::size_t>>(0);
+  const std::shared_ptr<Waiting> waiting_ = std::make_shared<Waiting>();
 };
 
 // The server's WebSocket: the same for its session.
@@ -105,7 +105,7 @@ class SessionSocket final : public WebSocket {
  private:
   const std::shared_ptr<Core> core_;
   const std::weak_ptr<WebSocketSession> session_;
-  const WaitingBytes waiting_ = std::make_shared<std::atomic<std::size_t>>(0);
+  const std::shared_ptr<Waiting> waiting_ = std::make_shared<Waiting>();
 };
 
 // The server's responder: hands everything over to the connection's strand.

@@ -45,8 +45,8 @@ class WebSocket {
  public:
   virtual ~WebSocket() = default;
 
-  // Sends a text message behind the others. False, and nothing is sent, when more than
-  // kMaxWaitingBytes wait already.
+  // Sends a text message behind the others. False, and nothing is sent, when too much waits
+  // already.
   [[nodiscard]] virtual bool Send(std::string text, Written written) = 0;
 
   // Begins the closing handshake, behind all messages; `reason` has at most 123 bytes, more is cut

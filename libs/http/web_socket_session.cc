@@ -120,7 +120,7 @@ void WebSocketSession::OnControl(websocket::frame_type type) {
 
 void WebSocketSession::Send(Piece piece) {
   if (ended_ || close_code_ != 0) return;
-  queued_bytes_ += piece.bytes().size();
+  if (!piece.awaited()) queued_bytes_ += piece.bytes().size();
   queue_.push_back(std::move(piece));
   WriteNext();
 }
@@ -133,7 +133,7 @@ void WebSocketSession::WriteNext() {
   }
   writing_ = true;
   sent_ = 0;
-  queued_bytes_ -= queue_.front().bytes().size();
+  if (!queue_.front().awaited()) queued_bytes_ -= queue_.front().bytes().size();
   queue_.front().StopWaiting();
   WriteFragment();
 }

@@ -63,7 +63,7 @@ class WebSocketSession : public std::enable_shared_from_this<WebSocketSession> {
   absl::AnyInvocable<void() &&> ended_callback_;
 
   std::deque<Piece> queue_;       // the front one is being sent while writing_
-  std::size_t queued_bytes_ = 0;  // of those that are not being sent
+  std::size_t queued_bytes_ = 0;  // of those that nobody awaits and that are not being sent
   std::size_t sent_ = 0;          // of the front one
   std::int64_t heard_nanos_ = 0;  // when there was a sign of life
   int close_code_ = 0;            // ours; 0: open

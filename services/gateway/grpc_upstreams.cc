@@ -14,6 +14,7 @@ namespace {
 using google::protobuf::Message;
 
 constexpr int kMaxMessageBytes = 64 << 20;
+constexpr int kLookaheadBytes = 256 << 10;
 
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
   grpc::ChannelArguments arguments;
@@ -30,6 +31,10 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
   // Also while a stream is quiet and we have nothing to send.
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  // What a stream's reader has not asked for yet takes no more memory than this; by itself gRPC would
+  // let it grow to megabytes on a fast network.
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kLookaheadBytes);
   // The environment's proxies are for the way out, and services are configured here alone.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetServiceConfigJSON("{}");

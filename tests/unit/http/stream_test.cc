@@ -121,7 +121,7 @@ TEST_CASE("what waits for a client that does not read a stream is bounded, and i
   Client client(source.address());
   client.Send(kGet);
   client.Receive();
-  REQUIRE(source.Await().Write(std::string(32 << 20, 'x'), nullptr));
+  REQUIRE(source.Await().Write(std::string(32 << 20, 'x'), [] {}));
   int taken = 0;
   while (source.Await().Write(std::string(1000, 'y'), nullptr)) REQUIRE(++taken <= 300);
   CHECK(source.gone.WaitForNotificationWithTimeout(kPatience));
