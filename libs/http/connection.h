@@ -9,8 +9,10 @@
 
 #include "http/core.h"
 #include "http/deadline.h"
+#include "http/piece.h"
 #include "http/request_reader.h"
 #include "http/server.h"
+#include "http/web_socket_session.h"
 
 namespace god33::http {
 
@@ -34,9 +36,27 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Drop(std::uint64_t number);
   void OnGone(std::uint64_t number, absl::AnyInvocable<void() &&> callback);
 
+  // What an answer in pieces does. `whole` is false for one that was given up.
+  void BeginStream(std::uint64_t number, Response head, absl::AnyInvocable<void() &&> gone);
+  void Write(std::uint64_t number, Piece piece);
+  void EndStream(std::uint64_t number, bool whole);
+
+  // A session on this connection's socket, to be passed to Upgrade. From any thread.
+  std::shared_ptr<WebSocketSession> MakeSession(WebSocketEvents events);
+  void Upgrade(std::uint64_t number, std::shared_ptr<WebSocketSession> session, Headers headers);
+
   boost::asio::any_io_executor executor() { return socket_.get_executor(); }
 
  private:
+  // The rest of an answer that comes in pieces.
+  struct Body {
+    std::deque<Piece> pieces;  // the front one is being sent while `sending`
+    bool chunked = false;
+    bool sending = false;
+    bool closed = false;    // no further piece will come
+    bool finished = false;  // the end has been sent, or is being sent
+  };
+
   // A request that has not been answered in full.
   struct Exchange {
     bool head = false;  // the method is HEAD
@@ -44,11 +64,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
     bool http10 = false;
     bool close = false;  // its answer is the last one
     std::optional<Response> answer;
+    std::unique_ptr<Body> body;
+    std::string key;  // Sec-WebSocket-Key, of a request that wants a WebSocket
+    std::shared_ptr<WebSocketSession> session;
+    Headers session_headers;
     absl::AnyInvocable<void() &&> on_gone;
   };
 
   enum class Reading {
     kRequests,
+    kUpgrade,  // nothing may be read until it is known whether a WebSocket begins
     kHeld,     // a whole request waits until it may run
     kDiscard,  // no more requests; what the client still sends is thrown away
   };
@@ -66,6 +91,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // Writing.
   void Flush();
+  bool WriteBody();
+  void StartSession();
   void SendContinue();
   void StartWrite();
   void WriteSome();
@@ -78,6 +105,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Gone();
 
   Exchange* Find(std::uint64_t number);
+  Body* FindBody(std::uint64_t number);
 
   Core& core_;
   boost::asio::ip::tcp::socket socket_;
@@ -99,6 +127,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool writing_continue_ = false;  // what is being written is "100 Continue"
   std::string head_;
   std::string body_;
+  std::string_view tail_;
+  std::shared_ptr<WebSocketSession> session_;  // once the connection is a WebSocket
   std::size_t written_ = 0;
 
   bool draining_ = false;

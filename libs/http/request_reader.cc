@@ -146,6 +146,7 @@ RequestReader::Progress RequestReader::CheckHeader() {
   incoming_ =
       Incoming{.http10 = header.version() == 10, .keep_alive = parser_->message->keep_alive()};
   Request& request = incoming_.request;
+  request.http10 = incoming_.http10;
   request.method = ToString(header.method_string());
   const std::string target = ToString(header.target());
   for (const auto& field : header) {
@@ -203,6 +204,10 @@ Incoming RequestReader::Take() {
   parser_->message.reset();
   progress_ = Progress::kIdle;
   return std::move(incoming_);
+}
+
+bool RequestReader::has_more() const {
+  return !parser_->Bytes().empty();
 }
 
 RequestReader::Progress RequestReader::Refuse(int status, std::string_view detail) {

@@ -45,6 +45,9 @@ class RequestReader {
   // After kComplete: the request. The reader goes on with the next one.
   Incoming Take();
 
+  // Whether there are bytes behind what was taken.
+  bool has_more() const;
+
   // After kRefused: the answer's status, and why.
   int refused_status() const { return refused_status_; }
   const std::string& refused_detail() const { return refused_detail_; }

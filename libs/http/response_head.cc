@@ -43,10 +43,15 @@ std::string ResponseHead(const Response& response, const Framing& framing) {
     AppendText(head, value);
     head.append("\r\n");
   }
-  if (MayHaveBody(response.status)) {
+  if (framing.chunked) {
+    head.append("Transfer-Encoding: chunked\r\n");
+  } else if (!framing.streamed && MayHaveBody(response.status)) {
     StrAppend(&head, "Content-Length: ", response.body.size(), "\r\n");
   }
-  if (framing.close) {
+  // Upgrade is valid between two neighbours only, which Connection must say (RFC 9110, section 7.8).
+  if (!Find(response.headers, "Upgrade").empty()) {
+    StrAppend(&head, "Connection: upgrade", framing.close ? ", close" : "", "\r\n");
+  } else if (framing.close) {
     head.append("Connection: close\r\n");
   } else if (framing.http10) {
     head.append("Connection: keep-alive\r\n");

@@ -11,6 +11,9 @@ namespace god33::http {
 struct Framing {
   bool close = false;   // the connection ends with this answer
   bool http10 = false;  // the client speaks HTTP/1.0, which must be told to keep a connection
+  bool chunked =
+      false;  // the body comes in chunks; else, without a length, up to the connection's end
+  bool streamed = false;  // the body's length is not known
   absl::Time date;
 };
 

@@ -11,6 +11,8 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "http/body_stream.h"
+#include "http/web_socket.h"
 
 namespace god33::http {
 
@@ -26,7 +28,8 @@ struct Request {
   std::string query;   // as sent: behind the first '?', without it
   Headers headers;     // without those of a chunked body's trailer
   std::string body;
-  std::string peer;  // "address:port"
+  std::string peer;     // "address:port"
+  bool http10 = false;  // the client speaks HTTP/1.0
 };
 
 struct Response {
@@ -41,11 +44,22 @@ class Responder {
  public:
   virtual ~Responder() = default;
 
-  // Ends the request. At most one call.
+  // Ends the request. At most one call to Send, Stream or Upgrade.
   virtual void Send(Response response) = 0;
 
+  // Begins an answer whose body comes piece by piece: chunked; for HTTP/1.0 up to the connection's end;
+  // for HEAD there is none, and the client counts as gone. It is the connection's last answer. `gone`
+  // runs on a server thread, once, if the client goes away or the server stops before the stream is
+  // closed; it must not block.
+  virtual std::unique_ptr<BodyStream> Stream(Response head, absl::AnyInvocable<void() &&> gone) = 0;
+
+  // Makes the connection a WebSocket; only for a request that passed WantsWebSocket and CheckUpgrade.
+  // `headers` go into the answer beside the needed ones.
+  virtual std::unique_ptr<WebSocket> Upgrade(Headers headers, WebSocketEvents events) = 0;
+
   // `callback` runs on a server thread, once, if the client goes away before Send, also if it has
-  // gone already; it must not block. A later call replaces an earlier one's callback.
+  // gone already; it must not block. A later call replaces an earlier one's callback. While the server
+  // waits for what becomes of a WebSocket's request it does not read, and sees no client go.
   virtual void OnGone(absl::AnyInvocable<void() &&> callback) = 0;
 };
 
@@ -77,6 +91,8 @@ struct Options {
   // look alike. It counts as gone, for OnGone, after this time. An answer is sent in any case.
   absl::Duration half_close_grace = absl::Seconds(1);
 
+  WebSocketOptions web_socket;
+
   Refusal refusal = PlainRefusal;
 };
 
@@ -85,7 +101,9 @@ struct Options {
 // OPTIONS); any other one runs alone. Bad syntax, framing that two servers could read in two ways
 // (more than one Content-Length, Content-Length with Transfer-Encoding, a transfer coding other
 // than chunked) and a missing Host are answered with 400. After each answer of the server's own but
-// 500 the connection is closed. Thread-safe.
+// 500 the connection is closed. Requests that want a WebSocket (RFC 6455) are handed to the handler, too,
+// which may agree; bytes that a client sends behind such a request before it is answered are a 400.
+// Thread-safe.
 class Server {
  public:
   // Binds and starts serving. InvalidArgument when `listen` is not an address or a limit is too
@@ -99,7 +117,8 @@ class Server {
   std::string address() const;
 
   // Closes the listener and idle connections, lets requests under way finish for at most `drain`,
-  // then closes the rest (their OnGone callbacks run). When it returns, no handler and no callback
+  // then closes the rest (their OnGone callbacks run). Streams are told that they are gone, WebSockets
+  // closed with 1001, at once. When it returns, no handler and no callback
   // is running. Idempotent. Not to be called on a server thread.
   void Stop(absl::Duration drain);
 

@@ -15,6 +15,8 @@
 #include "services/gateway/frontend.h"
 #include "services/gateway/grpc_upstreams.h"
 #include "services/gateway/health_check.h"
+#include "services/gateway/live.h"
+#include "services/gateway/live_metrics.h"
 #include "services/gateway/metrics.h"
 #include "services/gateway/services.h"
 #include "telemetry/log.h"
@@ -26,17 +28,21 @@ struct App::Parts {
   explicit Parts(const Config& c)
       : config(c),
         metrics(registry),
+        live_metrics(registry),
         upstreams(config.addresses),
-        health_check(ServedBy(Services()), upstreams) {}
+        health_check(ServedBy(Services()), upstreams),
+        live(upstreams, live_metrics, {.max_connections = config.max_live_connections}) {}
 
   const Config config;
   SystemClock clock;
   TimeOrderedIds ids{clock};
   prometheus::Registry registry;
   Metrics metrics;
+  LiveMetrics live_metrics;
   rpc::Health health;  // the gateway's own: it serves as long as it runs
   GrpcUpstreams upstreams;
   HealthCheck health_check;
+  Live live;
   std::unique_ptr<Api> api;
   std::unique_ptr<Frontend> frontend;
   std::unique_ptr<rpc::OpsServer> ops;
@@ -48,8 +54,9 @@ absl::StatusOr<std::unique_ptr<App>> App::Start(const Config& config) {
   auto api = Api::Create(Services(), parts->upstreams, config.request_timeout);
   if (!api.ok()) return api.status();
   parts->api = *std::move(api);
-  parts->frontend = std::make_unique<Frontend>(*parts->api, parts->health_check, parts->config.cors,
-                                               parts->api->OpenApi(), parts->ids, parts->metrics);
+  parts->frontend =
+      std::make_unique<Frontend>(*parts->api, parts->live, parts->health_check, parts->config.cors,
+                                 parts->api->OpenApi(), parts->ids, parts->metrics);
 
   auto ops = rpc::OpsServer::Start(config.common.http_listen, parts->health, parts->registry);
   if (!ops.ok()) return ops.status();
@@ -79,6 +86,7 @@ App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 App::~App() {
   // Calls whose clients were cut off are cancelled by that, so the second wait is short.
   parts_->server->Stop(parts_->config.drain_timeout);
+  parts_->live.AwaitIdle();
   parts_->upstreams.AwaitIdle();
   parts_.reset();
   Log(LogLevel::kInfo, "stopped");

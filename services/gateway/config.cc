@@ -85,6 +85,11 @@ Config ParseConfig(int argc, char** argv, const std::set<std::string>& services)
          },
          "Origins whose pages may call from a browser, separated by commas; * for all")
       ->envname("GOD33_CORS_ORIGINS");
+  app.add_option("--max-live-connections", config.max_live_connections,
+                 "More clients at a time that follow events, by WebSocket or SSE, are answered 503")
+      ->envname("GOD33_MAX_LIVE_CONNECTIONS")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
   rpc::ParseOrExit(app, argc, argv);
   return config;
 }

@@ -21,6 +21,7 @@ struct Config {
   std::size_t max_body_bytes = 17 << 20;
   std::size_t max_connections = 10'000;
   Cors cors;
+  std::size_t max_live_connections = 2'000;
 };
 
 // Reads the command line and the environment; `services` are the names that may have an address.

@@ -37,11 +37,16 @@ class Exchange {
   void Send(http::Response response);
   void Fail(const transcode::Problem& problem);
 
+  // The beginning of an answer that goes on, counted as an answer: as in http::Responder.
+  std::unique_ptr<http::BodyStream> Stream(http::Response head, absl::AnyInvocable<void() &&> gone);
+  std::unique_ptr<http::WebSocket> Upgrade(http::WebSocketEvents events);
+
   // `cause` is for the log: what lies behind the error.
   void Fail(const absl::Status& status, const std::string& cause = "");
 
  private:
   void Finish(http::Response response, const std::string& error);
+  void Note(int status, std::size_t bytes, const std::string& error);
 
   const http::Request request_;
   const std::unique_ptr<http::Responder> responder_;

@@ -27,9 +27,10 @@ void Frontend::Handle(http::Request request, std::unique_ptr<http::Responder> re
   const std::string& path = exchange->request().path;
   if (Cors::IsPreflight(exchange->request())) {
     exchange->set_route("preflight");
-    return exchange->Send(
-        cors_.Preflight(exchange->request(), IsOwn(path) ? kAllow : api_.AllowedOn(path)));
+    return exchange->Send(cors_.Preflight(
+        exchange->request(), IsOwn(path) || path == kLivePath ? kAllow : api_.AllowedOn(path)));
   }
+  if (path == kLivePath) return live_.Handle(exchange);
   if (IsOwn(path)) return HandleOwn(exchange);
   api_.Handle(exchange);
 }

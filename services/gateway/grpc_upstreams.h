@@ -26,11 +26,17 @@ class GrpcUpstreams final : public Upstreams {
   bool IsConfigured(const std::string& service) const override;
   Cancel Start(const UpstreamCall& call, absl::AnyInvocable<void(grpc::Status) &&> done) override;
 
+  std::shared_ptr<UpstreamStream> Open(UpstreamStreamCall call,
+                                       UpstreamStreamEvents events) override;
+
   // Waits until no call is under way: each ends by its deadline at the latest, or when it is
   // cancelled.
   void AwaitIdle();
 
  private:
+  class Stream;
+
+  void Began();
   void Ended();
   bool idle() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return under_way_ == 0; }
 

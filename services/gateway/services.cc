@@ -1,5 +1,6 @@
 #include "services/gateway/services.h"
 
+#include "base/strings.h"
 #include "god33/store/v1/dead_letters.pb.h"
 #include "god33/store/v1/event_store.pb.h"
 #include "god33/store/v1/replay.pb.h"
@@ -31,6 +32,12 @@ std::set<std::string> ServedBy(const std::vector<const ServiceDescriptor*>& serv
     }
   }
   return names;
+}
+
+LiveMethod StreamMethod() {
+  const MethodDescriptor& method = *Services()[0]->FindMethodByName("StreamEvents");
+  return {.service = RuleOf(method).served_by(),
+          .path = StrCat("/", method.service()->full_name(), "/", method.name())};
 }
 
 }  // namespace god33::gateway

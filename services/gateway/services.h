@@ -20,4 +20,11 @@ const rpc::v1::MethodRule& RuleOf(const google::protobuf::MethodDescriptor& meth
 std::set<std::string> ServedBy(
     const std::vector<const google::protobuf::ServiceDescriptor*>& services);
 
+// The method behind the live route.
+struct LiveMethod {
+  std::string service;  // the executable
+  std::string path;     // "/god33.store.v1.EventStoreService/StreamEvents"
+};
+LiveMethod StreamMethod();
+
 }  // namespace god33::gateway

@@ -3,6 +3,7 @@
 #include <grpcpp/support/status.h>
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "absl/functional/any_invocable.h"
@@ -22,6 +23,36 @@ struct UpstreamCall {
   google::protobuf::Message* response = nullptr;       // ... as must this
 };
 
+// A call whose answer is a stream, to be made.
+struct UpstreamStreamCall {
+  std::string service;
+  std::string method;
+  auth::Metadata metadata;
+  std::unique_ptr<google::protobuf::Message> request;
+  std::unique_ptr<google::protobuf::Message> response;  // each message is read into this one
+};
+
+// What comes of it. Each runs on a thread of its own, one at a time.
+struct UpstreamStreamEvents {
+  absl::AnyInvocable<void(const google::protobuf::Message& message)> message;
+
+  // Once, as the last: the status as gRPC gave it.
+  absl::AnyInvocable<void(grpc::Status) &&> done;
+};
+
+// A stream under way. Thread-safe.
+class UpstreamStream {
+ public:
+  virtual ~UpstreamStream() = default;
+
+  // Asks for the next message, or the end: none is read before, which is what slows the service down.
+  // Once for each message.
+  virtual void Next() = 0;
+
+  // Ends it early; harmless when it has ended. Either this or the end, by Next, must come.
+  virtual void Cancel() = 0;
+};
+
 // The services behind the gateway, by the names of their executables. Thread-safe.
 class Upstreams {
  public:
@@ -37,6 +68,10 @@ class Upstreams {
   // own, with the status as gRPC gave it.
   virtual Cancel Start(const UpstreamCall& call,
                        absl::AnyInvocable<void(grpc::Status) &&> done) = 0;
+
+  // Starts a call whose answer is a stream, which has no deadline.
+  virtual std::shared_ptr<UpstreamStream> Open(UpstreamStreamCall call,
+                                               UpstreamStreamEvents events) = 0;
 };
 
 }  // namespace god33::gateway

@@ -67,7 +67,10 @@ class StreamServer {
   wire::PayloadRegistry payloads_;
   Reader reader_;
   EventStore events_;
+  CausationStore causation_{reader_};
   WorkflowStore workflows_;
+  WorkflowHistory history_{reader_};
+  SessionStore sessions_{reader_};
   Executor executor_;
   rpc::Health health_;
   std::unique_ptr<StreamHub> hub_;

@@ -34,6 +34,10 @@ class FakeUpstreams final : public Upstreams {
     return [&started] { started.cancelled = true; };
   }
 
+  std::shared_ptr<UpstreamStream> Open(UpstreamStreamCall, UpstreamStreamEvents) override {
+    return nullptr;  // streams are tested with a real server
+  }
+
   std::deque<Started> calls;
 
  private:
@@ -51,6 +55,12 @@ class FakeResponder final : public http::Responder {
   explicit FakeResponder(Outcome& outcome) : outcome_(outcome) { outcome_.response.status = 0; }
 
   void Send(http::Response response) override { outcome_.response = std::move(response); }
+  std::unique_ptr<http::BodyStream> Stream(http::Response, absl::AnyInvocable<void() &&>) override {
+    return nullptr;
+  }
+  std::unique_ptr<http::WebSocket> Upgrade(http::Headers, http::WebSocketEvents) override {
+    return nullptr;
+  }
   void OnGone(absl::AnyInvocable<void() &&> callback) override {
     outcome_.on_gone = std::move(callback);
   }

@@ -25,7 +25,7 @@ class Gateway {
                                                               "event-store-manager"})
       : upstreams(configured),
         api_(*Api::Create(Services(), upstreams, absl::Seconds(30))),
-        frontend_(*api_, health_, cors_, R"({"openapi":"3.1.0"})", ids_, metrics_) {}
+        frontend_(*api_, live_, health_, cors_, R"({"openapi":"3.1.0"})", ids_, metrics_) {}
 
   Outcome& Send(http::Request request) {
     Outcome& outcome = outcomes_.emplace_back();
@@ -62,6 +62,8 @@ class Gateway {
   const Cors cors_ = *Cors::Parse("https://a.example");
   prometheus::Registry registry_;
   Metrics metrics_{registry_};
+  LiveMetrics live_metrics_{registry_};
+  Live live_{upstreams, live_metrics_, {}};
   HealthCheck health_{ServedBy(Services()), upstreams};
   std::unique_ptr<Api> api_;
   Frontend frontend_;

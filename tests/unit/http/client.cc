@@ -7,6 +7,7 @@
 
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <utility>
 
 namespace god33::http {
 namespace {
@@ -38,6 +39,9 @@ Client::Client(const std::string& address) {
   setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   REQUIRE(connect(socket_, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0);
 }
+
+Client::Client(Client&& other) noexcept
+    : socket_(std::exchange(other.socket_, -1)), received_(std::move(other.received_)) {}
 
 Client::~Client() {
   if (socket_ >= 0) close(socket_);
@@ -78,6 +82,14 @@ Response Client::Receive(bool head) {
   response.body = received_.substr(0, size);
   received_.erase(0, size);
   return response;
+}
+
+std::string Client::ReceiveBytes(std::size_t size) {
+  while (received_.size() < size && Fill()) {
+  }
+  std::string bytes = received_.substr(0, size);
+  received_.erase(0, bytes.size());
+  return bytes;
 }
 
 std::string Client::ReceiveAll() {

@@ -14,6 +14,7 @@ class Client {
   // `address` as Server::address() gives it.
   explicit Client(const std::string& address);
   ~Client();
+  Client(Client&& other) noexcept;
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
@@ -21,6 +22,9 @@ class Client {
 
   // The next answer; one to HEAD has no body. Status 0 when the server closed instead.
   Response Receive(bool head = false);
+
+  // Exactly so many bytes; fewer when the stream ends before.
+  std::string ReceiveBytes(std::size_t size);
 
   // Everything up to the end of the stream or its reset.
   std::string ReceiveAll();
