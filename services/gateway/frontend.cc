@@ -27,12 +27,16 @@ void Frontend::Handle(http::Request request, std::unique_ptr<http::Responder> re
   const std::string& path = exchange->request().path;
   if (Cors::IsPreflight(exchange->request())) {
     exchange->set_route("preflight");
-    return exchange->Send(cors_.Preflight(
-        exchange->request(), IsOwn(path) || path == kLivePath ? kAllow : api_.AllowedOn(path)));
+    return exchange->Send(cors_.Preflight(exchange->request(), AllowedOn(path)));
   }
   if (path == kLivePath) return live_.Handle(exchange);
   if (IsOwn(path)) return HandleOwn(exchange);
   api_.Handle(exchange);
+}
+
+std::string Frontend::AllowedOn(const std::string& path) const {
+  if (path == kLivePath) return "GET";
+  return IsOwn(path) ? kAllow : api_.AllowedOn(path);
 }
 
 void Frontend::HandleOwn(std::shared_ptr<Exchange> exchange) const {

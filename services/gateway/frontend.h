@@ -37,6 +37,9 @@ class Frontend {
   http::Response Refuse(int status, std::string_view detail) const;
 
  private:
+  // The verbs that a path answers; empty if there is nothing at it.
+  std::string AllowedOn(const std::string& path) const;
+
   void HandleOwn(std::shared_ptr<Exchange> exchange) const;
 
   const Api& api_;

@@ -1,4 +1,6 @@
 #include "services/gateway/live.h"
+#include "services/gateway/live_frames.h"
+#include "services/gateway/live_request.h"
 
 #include <catch2/catch.hpp>
 #include <thread>
@@ -181,6 +183,28 @@ TEST_CASE("Last-Event-ID wins over after") {
   client.Receive();
   CHECK(NextBlock(client) == "retry: 1000\n: subscribed\nid: 8\n\n");
   CHECK(NextBlock(client).rfind("id: 9\n", 0) == 0);
+}
+
+TEST_CASE("within goes with the position, there and back") {
+  store::v1::StreamEventsResponse response;
+  response.mutable_heartbeat();
+  response.set_position(7);
+  CHECK(FrameOf(response).find("within") == std::string::npos);
+  response.set_within(5);
+  CHECK(FrameOf(response).find(R"("position":7,"within":5)") != std::string::npos);
+  const auto error = absl::UnavailableError("away");
+  CHECK(ErrorFrame(error, 7, 5).find(R"("position":7,"within":5)") != std::string::npos);
+
+  const auto by_id = [](const std::string& id) {
+    return ReadLiveQuery({.query = "after=1&within=1", .headers = {{"Last-Event-ID", id}}}, true);
+  };
+  CHECK(by_id("7.5")->after() == 7);
+  CHECK(by_id("7.5")->within() == 5);
+  CHECK(by_id("7")->within() == 0);
+  for (const char* bad : {"7.", "7.x", "7.-1", ".5", "7.5.1"}) CHECK_FALSE(by_id(bad).ok());
+  const auto frame = ReadClientFrame(R"({"type":"subscribe","after":7,"within":5})");
+  CHECK(frame->subscribe->within() == 5);
+  CHECK_FALSE(ReadClientFrame(R"({"type":"subscribe","filters":{"within":5}})").ok());
 }
 
 TEST_CASE("HTTP/1.0 gets an event stream, too") {
