@@ -16,7 +16,7 @@ struct Origin {
   std::string routing_key;
   std::string properties;  // AMQP's basic properties and headers as a JSON object
   std::string body;
-  bool redelivered = false;
+  bool redelivered = false;  // or tried before: it may be stored already
 };
 
 // A message that is set aside (DESIGN.md, decision 15).
@@ -30,7 +30,8 @@ struct DeadLetter {
 };
 
 // Inserts the dead letters in the connection's transaction. A redelivered message that is a dead
-// letter already (the consumer died between commit and ack) makes no second one.
+// letter already (the consumer died between commit and ack, or the commit's answer was lost) makes no
+// second one.
 absl::Status InsertDeadLetters(pg::Connection& connection, const std::vector<DeadLetter>& letters);
 
 // A dead letter of which operators have no copy in the dead-letter queue yet.

@@ -24,7 +24,7 @@ class Resolver {
     for (const NewEvent& event : unit.events) {
       const auto stored = Find(event.envelope.id);
       if (!stored) continue;
-      if (!stored->IsSameAs(event)) {
+      if (!stored->IsSameAs(event) && !IsRetryWithin(event, stored->position)) {
         outcome.placed.clear();
         outcome.status = MakeError(
             absl::StatusCode::kAlreadyExists, "ID_CONFLICT",
@@ -77,6 +77,15 @@ class Resolver {
       return stored->second;
     }
     return std::nullopt;
+  }
+
+  // Whether an event whose time is ours is the same as one that came earlier in this batch, at `position`.
+  bool IsRetryWithin(const NewEvent& event, std::int64_t position) const {
+    if (!event.time_is_ours || position <= known_.head) return false;
+    const auto& row = rows_.events[static_cast<std::size_t>(position - known_.head - 1)];
+    event::Envelope envelope = event.envelope;
+    envelope.time = row.event->envelope.time;
+    return event::ContentDigest(envelope) == row.event->digest;
   }
 
   std::int64_t VersionOf(const std::string& aggregate) const {

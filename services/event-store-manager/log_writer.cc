@@ -271,6 +271,7 @@ absl::Status LogWriter::TryStore(Submission* begin, Submission* end) {
     if (!submission->done) continue;
     if (submission->dead_letter) {
       decided.push_back(*submission->dead_letter);
+      decided.back().origin.redelivered |= submission->tried;
     } else {
       units.push_back(&submission->unit);
       of_unit.push_back(submission);
@@ -281,11 +282,19 @@ absl::Status LogWriter::TryStore(Submission* begin, Submission* end) {
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
       if (outcomes[i].status.ok() || !of_unit[i]->origin) continue;
       letters.push_back(SetAside(*of_unit[i], outcomes[i].status, "id_conflict", 1));
+      letters.back().origin.redelivered |= of_unit[i]->tried;
     }
     return letters;
   };
   auto stored = eventlog::Append(*connection_, units, dead_letters, known_types_);
-  if (!stored.ok()) return stored.status();
+  if (!stored.ok()) {
+    // Whether a commit that got no answer has happened, nobody knows.
+    const bool answered = pg::IsDataError(stored.status());
+    for (Submission* submission = begin; submission != end; ++submission) {
+      submission->tried |= !answered;
+    }
+    return stored.status();
+  }
 
   const double seconds = static_cast<double>(MonotonicNanos() - started) / 1e9;
   metrics_.batches.Increment();

@@ -25,6 +25,9 @@ struct Submission {
   std::int64_t received_nanos = 0;  // MonotonicNanos()
   Done done;
 
+  // A try ended without an answer, so what it wrote may be committed.
+  bool tried = false;
+
   bool from_bus() const { return origin.has_value() || dead_letter.has_value(); }
   bool redelivered() const { return origin && origin->redelivered; }
 };

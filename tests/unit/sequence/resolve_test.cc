@@ -91,6 +91,25 @@ TEST_CASE("an event that comes twice in a batch is stored once") {
   CHECK(resolution.rows.events.size() == 2);
 }
 
+TEST_CASE("an event without a time of its own that comes twice in a batch is stored once") {
+  const auto at = [](std::int64_t seconds, const char* payload, bool ours) {
+    event::Envelope envelope = Event(1, payload).envelope;
+    envelope.time = absl::FromUnixSeconds(seconds);
+    NewEvent event = Prepare(std::move(envelope));
+    event.time_is_ours = ours;
+    return event;
+  };
+  const auto second = [&](NewEvent event) {
+    const auto units = Single({at(10, "{}", true), std::move(event)});
+    const Resolution resolution = Run(units, {.head = 7});
+    CHECK(resolution.rows.events.size() == 1);
+    return Reason(resolution.outcomes[1]);
+  };
+  CHECK(second(at(11, "{}", true)) == "OK");
+  CHECK(second(at(11, R"({"n":1})", true)) == "ID_CONFLICT");
+  CHECK(second(at(11, "{}", false)) == "ID_CONFLICT");
+}
+
 TEST_CASE("an id taken by other content is a conflict, and the first stays") {
   const auto units = Single({Event(1), Event(1, R"({"a":1})"), Event(2)});
   const Resolution resolution = Run(units);
