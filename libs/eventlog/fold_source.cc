@@ -65,7 +65,7 @@ constexpr pg::Statement kEvents = {"fold_events", R"sql(
          CASE WHEN relevant THEN payload ELSE '{}'::json END,
          CASE WHEN session_id IS NOT NULL THEN
            (SELECT group_id FROM memberships AS m
-            WHERE m.position = sized.position AND m.kind = 'w' AND m.since = m.position
+            WHERE m.position = sized.position AND m.kind::text = 'w' AND m.since = m.position
             ORDER BY group_id LIMIT 1) END
   FROM (
     SELECT *, sum(CASE WHEN relevant THEN pg_column_size(payload) ELSE 0 END)
