@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
 
 namespace god33::json::internal {
@@ -12,17 +14,33 @@ inline const char* SkipBlanks(const char* at) {
   return at;
 }
 
-// From a string's opening quote to the character after its closing one.
+// From a string's opening quote to the character after its closing one. That one is there, so memchr,
+// which reads no further than to what it finds, needs no length.
 inline const char* SkipString(const char* at) {
-  for (++at;; ++at) {
-    if (*at == '"') return at + 1;
-    if (*at == '\\') ++at;
+  for (const char* quote = at;;) {
+    quote = static_cast<const char*>(std::memchr(quote + 1, '"', PTRDIFF_MAX / 2));
+    const char* escapes = quote;
+    while (escapes[-1] == '\\') --escapes;
+    if ((quote - escapes) % 2 == 0) return quote + 1;
   }
 }
 
 // From a number's or literal's first character to the one after it; `end` is the text's end.
 inline const char* SkipScalar(const char* at, const char* end) {
-  while (at != end && std::strchr(",]} \n\t\r", *at) == nullptr) ++at;
+  for (; at != end; ++at) {
+    switch (*at) {
+      case ',':
+      case ']':
+      case '}':
+      case ' ':
+      case '\n':
+      case '\t':
+      case '\r':
+        return at;
+      default:
+        break;
+    }
+  }
   return at;
 }
 

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/uuid.h"
 #include "json/value.h"
@@ -13,14 +14,14 @@ namespace god33::projection {
 // event is stored and flagged, and must not stop the fold.
 class Payload {
  public:
-  explicit Payload(std::string_view json) : value_(json::Value::Checked(json)) {}
+  explicit Payload(std::string_view json);
 
   // Empty if absent.
   std::string Text(std::string_view key) const;
   std::optional<Uuid> Id(std::string_view key) const;
 
  private:
-  json::Value value_;
+  std::vector<json::Member> members_;
 };
 
 }  // namespace god33::projection
