@@ -14,7 +14,7 @@ namespace {
 using projection::FoldEvent;
 
 // Of payloads as they are stored, compressed, so that one step's memory stays bounded.
-constexpr std::int64_t kMostBytes = 1 << 20;
+constexpr std::int64_t kMostBytes = 4 << 20;
 
 // Members that joined with their own position, members that joined later, and sessions' events.
 constexpr pg::Statement kItems = {"fold_items", R"sql(

@@ -164,7 +164,7 @@ absl::StatusOr<Result> Connection::Query(const Statement& statement, const Param
   return OnlyResult(deadline);
 }
 
-absl::StatusOr<std::vector<Result>> Connection::QueryAll(std::initializer_list<Command> commands) {
+absl::StatusOr<std::vector<Result>> Connection::QueryAll(absl::Span<const Command> commands) {
   for (const Command& command : commands) {
     if (absl::Status status = EnsurePrepared(command.statement); !status.ok()) return status;
   }

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "base/wakeup.h"
 #include "pg/params.h"
 #include "pg/result.h"
@@ -61,7 +62,10 @@ class Connection {
 
   // Several statements in one round trip and, outside BEGIN, one transaction. The first error ends
   // it; the rest is not run.
-  absl::StatusOr<std::vector<Result>> QueryAll(std::initializer_list<Command> commands);
+  absl::StatusOr<std::vector<Result>> QueryAll(absl::Span<const Command> commands);
+  absl::StatusOr<std::vector<Result>> QueryAll(std::initializer_list<Command> commands) {
+    return QueryAll(absl::Span<const Command>(commands.begin(), commands.size()));
+  }
 
   // COMMIT, and an error if it rolled back: after a failed statement the server answers it with
   // ROLLBACK and no error.

@@ -60,6 +60,10 @@ class Array {
 // by casts ($1::uuid), so that a mismatch is an error and no silent conversion.
 class Params {
  public:
+  Params() = default;
+  Params(Params&&) = default;
+  Params& operator=(Params&&) = default;
+
   Params& Null();
   Params& Bool(bool value);
   Params& Int4(std::int32_t value);

@@ -86,6 +86,43 @@ pg::Params& TextOrNull(pg::Params& params, const std::string& text) {
   return text.empty() ? params.Null() : params.Text(text);
 }
 
+pg::Params& TimeOrNull(pg::Params& params, const std::optional<absl::Time>& time) {
+  return time ? params.Time(*time) : params.Null();
+}
+
+pg::Params RowOf(const WorkflowState& state) {
+  pg::Params params;
+  params.Id(state.id).Text(state.project_name).Text(state.current_phase);
+  TextOrNull(params, state.current_agent).Time(state.started_at).Time(state.updated_at);
+  TimeOrNull(params, state.completed_at)
+      .Text(projection::MetadataJson(state))
+      .Ids({state.events.begin(), state.events.end()})
+      .Text(projection::PhaseHistoryJson(state))
+      .Text(projection::HandoffsJson(state))
+      .Int8(state.version)
+      .Int8(state.position);
+  return params;
+}
+
+pg::Params RowOf(const SessionState& state) {
+  pg::Params params;
+  params.Id(state.id).Text(state.agent_type);
+  TextOrNull(params, state.agent_instance_id);
+  TextOrNull(params, state.checkpoint_id);
+  if (state.workflow_id) {
+    params.Id(*state.workflow_id);
+  } else {
+    params.Null();
+  }
+  TextOrNull(params, state.project_name).Time(state.started_at).Time(state.last_active_at);
+  TimeOrNull(params, state.completed_at)
+      .Text(state.status)
+      .Text(projection::MetadataJson(state))
+      .Int8(state.version)
+      .Int8(state.position);
+  return params;
+}
+
 ProjectionStore::Failure ReadFailure(const pg::Result& rows, int row) {
   return {.projection = std::string(rows.Bytes(row, 0)),
           .aggregate = rows.Id(row, 1),
@@ -155,52 +192,26 @@ absl::StatusOr<std::map<Uuid, SessionState>> ProjectionStore::Sessions(
 }
 
 absl::Status ProjectionStore::Save(const std::map<Uuid, WorkflowState>& workflows) {
-  for (const auto& [id, state] : workflows) {
-    pg::Params params;
-    params.Id(id).Text(state.project_name).Text(state.current_phase);
-    TextOrNull(params, state.current_agent).Time(state.started_at).Time(state.updated_at);
-    if (state.completed_at) {
-      params.Time(*state.completed_at);
-    } else {
-      params.Null();
-    }
-    params.Text(projection::MetadataJson(state))
-        .Ids({state.events.begin(), state.events.end()})
-        .Text(projection::PhaseHistoryJson(state))
-        .Text(projection::HandoffsJson(state))
-        .Int8(state.version)
-        .Int8(state.position);
-    if (const auto saved = connection_.Query(kSaveWorkflow, params); !saved.ok()) {
-      return saved.status();
-    }
-  }
-  return absl::OkStatus();
+  return SaveEach(kSaveWorkflow, workflows);
 }
 
 absl::Status ProjectionStore::Save(const std::map<Uuid, SessionState>& sessions) {
-  for (const auto& [id, state] : sessions) {
-    pg::Params params;
-    params.Id(id).Text(state.agent_type);
-    TextOrNull(params, state.agent_instance_id);
-    TextOrNull(params, state.checkpoint_id);
-    if (state.workflow_id) {
-      params.Id(*state.workflow_id);
-    } else {
-      params.Null();
+  return SaveEach(kSaveSession, sessions);
+}
+
+// Many in a round trip, but no more than are held in memory with ease.
+template <typename State>
+absl::Status ProjectionStore::SaveEach(const pg::Statement& statement,
+                                       const std::map<Uuid, State>& states) {
+  constexpr std::size_t kMostAtOnce = 100;
+  for (auto next = states.begin(); next != states.end();) {
+    std::vector<pg::Params> rows;
+    for (; next != states.end() && rows.size() < kMostAtOnce; ++next) {
+      rows.push_back(RowOf(next->second));
     }
-    TextOrNull(params, state.project_name).Time(state.started_at).Time(state.last_active_at);
-    if (state.completed_at) {
-      params.Time(*state.completed_at);
-    } else {
-      params.Null();
-    }
-    params.Text(state.status)
-        .Text(projection::MetadataJson(state))
-        .Int8(state.version)
-        .Int8(state.position);
-    if (const auto saved = connection_.Query(kSaveSession, params); !saved.ok()) {
-      return saved.status();
-    }
+    std::vector<pg::Connection::Command> commands;
+    for (const pg::Params& row : rows) commands.push_back({statement, row});
+    if (const auto saved = connection_.QueryAll(commands); !saved.ok()) return saved.status();
   }
   return absl::OkStatus();
 }

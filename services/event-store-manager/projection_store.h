@@ -49,6 +49,9 @@ class ProjectionStore {
   absl::StatusOr<std::int64_t> FillProjects(std::int64_t after, std::int64_t up_to);
 
  private:
+  template <typename State>
+  absl::Status SaveEach(const pg::Statement& statement, const std::map<Uuid, State>& states);
+
   pg::Connection& connection_;
 };
 

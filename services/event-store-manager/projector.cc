@@ -14,8 +14,9 @@ namespace {
 using eventlog::FoldPrefix;
 using projection::FoldEvent;
 
-constexpr std::int64_t kMostPositions = 500;
-constexpr int kMostItems = 1000;
+// A step's size: under load each state is written once for many events.
+constexpr std::int64_t kMostPositions = 4000;
+constexpr int kMostItems = 8000;
 
 // How far the cursor gets with the first `done` of `items`, which were read for positions up to
 // `end`.
