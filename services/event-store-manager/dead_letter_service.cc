@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/strings.h"
+#include "base/timestamp.h"
 #include "json/value.h"
 #include "rpc/principal.h"
 #include "rpc/status.h"
@@ -67,10 +68,9 @@ wire::Message MessageOfPublication(const amqp::Publication& publication,
                                    const std::string& content_type, const std::string& message_id) {
   wire::Message message{
       .body = publication.body, .content_type = content_type, .message_id = message_id};
-  constexpr std::int64_t kMostSeconds = 253402300799;
   const auto time = json::Value::Checked(publication.properties).Find("timestamp");
   const auto seconds = time ? time->ToInt64() : std::nullopt;
-  if (seconds && *seconds >= 0 && *seconds <= kMostSeconds) {
+  if (seconds && *seconds >= 0 && InTimestampRange(absl::FromUnixSeconds(*seconds))) {
     message.timestamp = absl::FromUnixSeconds(*seconds);
   }
   return message;
