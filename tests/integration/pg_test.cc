@@ -132,6 +132,51 @@ TEST_CASE("a pool lends its connections, waits for one, and refuses after the ti
   CHECK(pool.Acquire(absl::Seconds(5)).ok());
 }
 
+// Ends all connections of a pool's application, as a restart of the server would.
+void EndAll(const TestDatabase& database, const std::string& application) {
+  REQUIRE(TestDatabase::Connect(database.Admin())
+              ->Execute(StrCat("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                               "WHERE application_name = '",
+                               application, "' AND datname = current_database()"))
+              .ok());
+}
+
+TEST_CASE("who asks a pool for a live connection gets one though all idle ones have died") {
+  TestDatabase database;
+  Config config = database.Writer();
+  config.application_name = "pool-test";
+  Pool pool(config, 2);
+  {
+    const auto one = pool.Acquire(absl::Seconds(5));
+    const auto two = pool.Acquire(absl::Seconds(5));
+    REQUIRE(two.ok());
+  }
+  EndAll(database, "pool-test");
+  for (int i = 0; i < 2; ++i) {
+    auto lease = pool.AcquireAlive(absl::Seconds(5));
+    REQUIRE(lease.ok());
+    CHECK((*lease)->Execute("SELECT 1").ok());
+  }
+}
+
+TEST_CASE("a caller learns the reason of a failure and nothing that the database said") {
+  TestDatabase database;
+  const auto connection = TestDatabase::Connect(database.Writer());
+  const auto told = [&connection](std::string_view sql) {
+    const absl::Status status = ForCaller(connection->Execute(sql), "a test failed");
+    CHECK(MessageOf(status).find("secret") == std::string::npos);
+    return ReasonOf(status);
+  };
+  CHECK(ForCaller(absl::OkStatus(), "a test failed").ok());
+  CHECK(told("SELECT secret FROM events") == "DATABASE_NOT_MIGRATED");
+  CHECK(told("SELECT 'secret'::integer") == "INTERNAL");
+  CHECK(told("SET statement_timeout = 20; SELECT pg_sleep(10)") == "QUERY_TOO_SLOW");
+  CHECK(told("SELECT pg_terminate_backend(pg_backend_pid())") == "DATABASE_UNAVAILABLE");
+  CHECK(told("SELECT 1") == "DATABASE_UNAVAILABLE");
+  const absl::Status own = MakeError(absl::StatusCode::kNotFound, "NO_SUCH_THING", "no such thing");
+  CHECK(ForCaller(own, "a test failed") == own);
+}
+
 TEST_CASE("a notification ends the wait, and so does a wake-up") {
   TestDatabase database;
   const auto listener = TestDatabase::Connect(database.Writer());
