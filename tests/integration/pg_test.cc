@@ -8,10 +8,12 @@
 #include "pg/error.h"
 #include "pg/pool.h"
 #include "testing/servers.h"
+#include "testing/tcp_proxy.h"
 
 namespace god33::pg {
 namespace {
 
+using testing::TcpProxy;
 using testing::TestDatabase;
 
 TEST_CASE("values of every type come back as they were sent") {
@@ -119,6 +121,24 @@ TEST_CASE("a server that does not answer is given up after the call's time-out")
   const absl::Status status = connection->Execute("SELECT pg_sleep(30)");
   CHECK(IsTransient(status));
   CHECK(connection->broken());
+}
+
+TEST_CASE("a server whose answers stay away is given up after the call's time-out") {
+  TestDatabase database;
+  TcpProxy proxy(database.Writer().url);
+  Config config = database.Writer();
+  config.url = proxy.url();
+  config.call_timeout = absl::Milliseconds(500);
+  const auto connection = TestDatabase::Connect(config);
+  proxy.DelayAnswers(absl::Milliseconds(50));
+  const std::int64_t started = MonotonicNanos();
+  CHECK(connection->Execute("SELECT 1").ok());
+  CHECK(MonotonicNanos() - started >= 50'000'000);
+  proxy.DelayAnswers(absl::Hours(1));
+  CHECK(IsTransient(connection->Execute("SELECT 1")));
+  CHECK(connection->broken());
+  proxy.Cut();
+  CHECK(TestDatabase::Connect(config)->Execute("SELECT 1").ok());
 }
 
 TEST_CASE("a pool lends its connections, waits for one, and refuses after the time-out") {
