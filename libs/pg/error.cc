@@ -74,4 +74,24 @@ bool IsDataError(const absl::Status& status) {
   return absl::IsInvalidArgument(status) || absl::IsAlreadyExists(status);
 }
 
+absl::Status ForCaller(const absl::Status& status, std::string_view what) {
+  const std::string state = SqlState(status);
+  if (status.ok() || (state.empty() && ReasonOf(status) != "UNAVAILABLE")) return status;
+  Log(LogLevel::kWarning, what, {{"error", MessageOf(status)}});
+  if (state == "57014") {
+    return MakeError(absl::StatusCode::kDeadlineExceeded, "QUERY_TOO_SLOW",
+                     "the database took too long; ask for less at once, or try again");
+  }
+  if (IsTransient(status)) {
+    return MakeError(absl::StatusCode::kUnavailable, "DATABASE_UNAVAILABLE",
+                     "the database is away; try again");
+  }
+  // Undefined table, column or function.
+  if (state == "42P01" || state == "42703" || state == "42883") {
+    return MakeError(absl::StatusCode::kUnavailable, "DATABASE_NOT_MIGRATED",
+                     "the database lacks this version's schema: migrate it");
+  }
+  return MakeError(absl::StatusCode::kInternal, "INTERNAL", "the query failed; the log says why");
+}
+
 }  // namespace god33::pg

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 
@@ -28,5 +29,13 @@ bool IsTransient(const absl::Status& status);
 
 // The content of a row is at fault: the same call fails again.
 bool IsDataError(const absl::Status& status);
+
+// What a caller of a service may know of a failure. Errors with a reason of our own stay as they are; what
+// the database said in its own words is logged as a warning, `what` says of which work, and becomes
+//   UNAVAILABLE (DATABASE_UNAVAILABLE)      it is away or busy: try again
+//   UNAVAILABLE (DATABASE_NOT_MIGRATED)     a table, column or function is missing
+//   DEADLINE_EXCEEDED (QUERY_TOO_SLOW)      statement_timeout
+//   INTERNAL (INTERNAL)                     else
+absl::Status ForCaller(const absl::Status& status, std::string_view what);
 
 }  // namespace god33::pg

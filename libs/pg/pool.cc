@@ -27,6 +27,17 @@ absl::StatusOr<Pool::Lease> Pool::Acquire(absl::Duration timeout) {
   return opened.status();
 }
 
+absl::StatusOr<Pool::Lease> Pool::AcquireAlive(absl::Duration timeout) {
+  for (int attempt = 1;; ++attempt) {
+    auto lease = Acquire(timeout);
+    if (!lease.ok()) return lease;
+    const absl::Status alive = (*lease)->Execute("SELECT 1");
+    if (alive.ok()) return lease;
+    // The dead one takes the other idle ones with it, so the next is new.
+    if (!(*lease)->broken() || attempt == 2) return alive;
+  }
+}
+
 void Pool::Return(std::unique_ptr<Connection> connection) {
   absl::MutexLock lock(&mutex_);
   ++free_slots_;

@@ -37,6 +37,10 @@ class Pool {
   // UNAVAILABLE if no connection can be had.
   absl::StatusOr<Lease> Acquire(absl::Duration timeout);
 
+  // The same, for work that is better not begun twice: a connection that has answered just now. One that sat
+  // idle through a restart of the server is dead, and says so only when it is used.
+  absl::StatusOr<Lease> AcquireAlive(absl::Duration timeout);
+
  private:
   void Return(std::unique_ptr<Connection> connection);
   bool HasFreeSlot() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return free_slots_ > 0; }

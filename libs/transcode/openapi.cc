@@ -10,6 +10,7 @@
 #include "god33/rpc/v1/options.pb.h"
 #include "google/protobuf/descriptor.pb.h"
 #include "google/protobuf/descriptor_database.h"
+#include "json/value.h"
 #include "json/write.h"
 #include "transcode/known_types.h"
 #include "transcode/problem.h"
@@ -81,8 +82,9 @@ std::string FirstSentence(const std::string& text) {
 
 class Document {
  public:
-  Document(const RouteTable& table, const OpenApiInfo& info, std::string_view documented)
-      : table_(table), info_(info), comments_(documented), json_(text_) {}
+  Document(const RouteTable& table, const std::vector<HandMadeRoute>& hand_made,
+           const OpenApiInfo& info, std::string_view documented)
+      : table_(table), hand_made_(hand_made), info_(info), comments_(documented), json_(text_) {}
 
   std::string Write() && {
     json_.BeginObject();
@@ -97,6 +99,7 @@ class Document {
     json_.Key("schemas");
     json_.BeginObject();
     WriteProblem();
+    for (const HandMadeRoute& route : hand_made_) WriteMembers(route.schemas);
     // Writing one may ask for others.
     while (!wanted_.empty()) {
       const auto [name, type] = *wanted_.begin();
@@ -145,7 +148,49 @@ class Document {
       }
       json_.EndObject();
     }
+    for (const HandMadeRoute& route : hand_made_) {
+      json_.Key(route.path);
+      json_.BeginObject();
+      json_.Key("get");
+      WriteHandMade(route);
+      json_.EndObject();
+    }
     json_.EndObject();
+  }
+
+  void WriteHandMade(const HandMadeRoute& route) {
+    json_.BeginObject();
+    Text("operationId", route.operation_id);
+    json_.Key("tags");
+    json_.BeginArray();
+    json_.String(route.tag);
+    json_.EndArray();
+    Text("summary", route.summary);
+    Text("description", route.description);
+    json_.Key("parameters");
+    json_.BeginArray();
+    if (route.query != nullptr) WriteQuery(*route.query, "", nullptr, {});
+    const json::Value further = json::Value::Checked(route.parameters);
+    for (const json::Value& parameter : further.elements()) {
+      json_.Raw(parameter.text());
+    }
+    json_.EndArray();
+    json_.Key("responses");
+    json_.BeginObject();
+    WriteMembers(route.responses);
+    WriteErrors();
+    json_.EndObject();
+    WriteMembers(route.members);
+    json_.EndObject();
+    for (const Descriptor* type : route.refers_to) Want(*type);
+  }
+
+  void WriteMembers(std::string_view text) {
+    const json::Value object = json::Value::Checked(text);
+    for (const json::Member& member : object.members()) {
+      json_.Key(member.key());
+      json_.Raw(member.value.text());
+    }
   }
 
   // "/v1/{name=shelves/*}" is "/v1/{name}" here.
@@ -275,12 +320,16 @@ class Document {
     json_.EndObject();
     json_.EndObject();
     json_.EndObject();
+    WriteErrors();
+    json_.EndObject();
+  }
+
+  void WriteErrors() {
     for (const char* code : {"4XX", "5XX"}) {
       json_.Key(code);
       json_.Raw(StrCat(R"({"description":"An error; `reason` is stable.","content":{")",
                        kProblemType, R"(":{"schema":{"$ref":")", kSchemas, kProblem, R"("}}}})"));
     }
-    json_.EndObject();
   }
 
   void WriteOneOf(const OneofDescriptor& oneof) {
@@ -413,9 +462,15 @@ class Document {
     json_.EndObject();
   }
 
-  void Refer(const Descriptor& type) {
-    const std::string name = NameOf(type);
+  // Sees to it that the type has a schema, and returns its name.
+  std::string Want(const Descriptor& type) {
+    std::string name = NameOf(type);
     if (!written_.contains(name)) wanted_.emplace(name, &type);
+    return name;
+  }
+
+  void Refer(const Descriptor& type) {
+    const std::string name = Want(type);
     json_.BeginObject();
     Text("$ref", StrCat(kSchemas, name));
     json_.EndObject();
@@ -428,6 +483,7 @@ class Document {
   }
 
   const RouteTable& table_;
+  const std::vector<HandMadeRoute>& hand_made_;
   const OpenApiInfo& info_;
   const Comments comments_;
   std::string text_;
@@ -440,9 +496,9 @@ class Document {
 
 }  // namespace
 
-std::string WriteOpenApi(const RouteTable& table, const OpenApiInfo& info,
-                         std::string_view documented) {
-  return Document(table, info, documented).Write();
+std::string WriteOpenApi(const RouteTable& table, const std::vector<HandMadeRoute>& hand_made,
+                         const OpenApiInfo& info, std::string_view documented) {
+  return Document(table, hand_made, info, documented).Write();
 }
 
 }  // namespace god33::transcode

@@ -20,10 +20,6 @@ using event::CodeState;
 using event::Envelope;
 using event::Source;
 
-// Protobuf's own limits for a Timestamp: the years 0001 to 9999.
-constexpr std::int64_t kLeastSeconds = -62135596800;
-constexpr std::int64_t kMostSeconds = 253402300799;
-
 absl::StatusOr<Uuid> ReadId(std::string_view field, const std::string& text) {
   if (const auto id = Uuid::Parse(text)) return *id;
   return InvalidField(field, text.empty()
@@ -89,17 +85,6 @@ absl::Status ReadPayload(const v1::EventEnvelope& proto, Envelope& envelope) {
   return absl::OkStatus();
 }
 
-absl::Status ReadTime(const v1::EventEnvelope& proto, Envelope& envelope) {
-  const google::protobuf::Timestamp& time = proto.timestamp();
-  if (!proto.has_timestamp()) return InvalidField("timestamp", "expected a time, got none");
-  if (time.seconds() < kLeastSeconds || time.seconds() > kMostSeconds || time.nanos() < 0 ||
-      time.nanos() > 999'999'999) {
-    return InvalidField("timestamp", "expected a time in the years 0001 to 9999");
-  }
-  envelope.time = absl::FromUnixSeconds(time.seconds()) + absl::Microseconds(time.nanos() / 1000);
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::StatusOr<Envelope> FromProto(const v1::EventEnvelope& proto) {
@@ -108,7 +93,10 @@ absl::StatusOr<Envelope> FromProto(const v1::EventEnvelope& proto) {
   if (!id.ok()) return id.status();
   envelope.id = *id;
   envelope.type = proto.event_type();
-  if (absl::Status status = ReadTime(proto, envelope); !status.ok()) return status;
+  if (!proto.has_timestamp()) return InvalidField("timestamp", "expected a time, got none");
+  const auto time = ReadTime("timestamp", proto.timestamp());
+  if (!time.ok()) return time.status();
+  envelope.time = *time;
   if (!proto.version().empty()) envelope.version = proto.version();
   if (!proto.has_source()) return InvalidField("source", "expected a source, got none");
   envelope.source.host = proto.source().host();
@@ -129,15 +117,6 @@ absl::StatusOr<Envelope> FromProto(const v1::EventEnvelope& proto) {
                      FieldOf(status));
   }
   return envelope;
-}
-
-google::protobuf::Timestamp ToProto(absl::Time time) {
-  google::protobuf::Timestamp proto;
-  const std::int64_t seconds = absl::ToUnixSeconds(time);
-  proto.set_seconds(seconds);
-  proto.set_nanos(
-      static_cast<int>(absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
-  return proto;
 }
 
 void ToProto(const Source& source, v1::Source& proto) {

@@ -3,6 +3,7 @@
 #include "absl/status/statusor.h"
 #include "event/envelope.h"
 #include "god33/event/v1/envelope.pb.h"
+#include "wire/timestamp.h"
 
 namespace god33::wire {
 
@@ -15,7 +16,5 @@ void ToProto(const event::Envelope& envelope, event::v1::EventEnvelope& proto);
 
 void ToProto(const event::Source& source, event::v1::Source& proto);
 void ToProto(const event::AgentContext& context, event::v1::AgentContext& proto);
-
-google::protobuf::Timestamp ToProto(absl::Time time);
 
 }  // namespace god33::wire

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/sha256.h"
 #include "base/strings.h"
+#include "wire/timestamp.h"
 
 namespace god33::api {
 namespace {
@@ -13,20 +14,6 @@ namespace {
 constexpr int kMostTypes = 50;
 constexpr std::int64_t kMostOffset = 1'000'000;
 constexpr std::size_t kMostText = 255;
-
-// Protobuf's own limits: the years 0001 to 9999.
-constexpr std::int64_t kLeastSeconds = -62135596800;
-constexpr std::int64_t kMostSeconds = 253402300799;
-
-absl::StatusOr<absl::Time> ReadTime(const char* field, const google::protobuf::Timestamp& time) {
-  if (time.seconds() < kLeastSeconds || time.seconds() > kMostSeconds || time.nanos() < 0 ||
-      time.nanos() > 999'999'999) {
-    return InvalidField(field, "expected a time in the years 0001 to 9999");
-  }
-  // Events have whole microseconds: what is at or after a bound between two is at or after the
-  // second one, and what is before it is before that.
-  return absl::FromUnixSeconds(time.seconds()) + absl::Microseconds((time.nanos() + 999) / 1000);
-}
 
 // A filter that is given must hold something: an empty one never means "all".
 absl::Status ReadIds(const store::v1::ListEventsRequest& request, EventFilter& filter) {
@@ -66,12 +53,13 @@ absl::Status ReadTimes(const store::v1::ListEventsRequest& request, EventFilter&
   }
   if (request.has_since() || request.has_start_time()) {
     const char* field = request.has_since() ? "since" : "start_time";
-    const auto time = ReadTime(field, request.has_since() ? request.since() : request.start_time());
+    const auto time =
+        wire::ReadTimeBound(field, request.has_since() ? request.since() : request.start_time());
     if (!time.ok()) return time.status();
     filter.start = *time;
   }
   if (request.has_end_time()) {
-    const auto time = ReadTime("end_time", request.end_time());
+    const auto time = wire::ReadTimeBound("end_time", request.end_time());
     if (!time.ok()) return time.status();
     filter.end = *time;
   }

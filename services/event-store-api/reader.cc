@@ -25,23 +25,9 @@ constexpr pg::Statement kState = {"log_state", R"sql(
 constexpr pg::Statement kSetTimeout = {"set_statement_timeout",
                                        "SELECT set_config('statement_timeout', $1::text, true)"};
 
-// What a caller may know. What the database said in its own words goes to the log.
 absl::Status ForCaller(const absl::Status& status) {
   if (absl::IsDeadlineExceeded(status)) return Reader::TooSlow();
-  const bool own_words = pg::SqlState(status).empty() && ReasonOf(status) != "UNAVAILABLE";
-  if (status.ok() || own_words) return status;
-  Log(LogLevel::kWarning, "a query failed", {{"error", MessageOf(status)}});
-  if (pg::IsTransient(status)) {
-    return MakeError(absl::StatusCode::kUnavailable, "DATABASE_UNAVAILABLE",
-                     "the database is away; try again");
-  }
-  // Undefined table, column or function.
-  const std::string state = pg::SqlState(status);
-  if (state == "42P01" || state == "42703" || state == "42883") {
-    return MakeError(absl::StatusCode::kUnavailable, "DATABASE_NOT_MIGRATED",
-                     "the database lacks this version's schema: migrate it");
-  }
-  return MakeError(absl::StatusCode::kInternal, "INTERNAL", "the query failed; the log says why");
+  return pg::ForCaller(status, "a query failed");
 }
 
 }  // namespace

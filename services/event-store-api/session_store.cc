@@ -8,6 +8,7 @@
 #include "base/sha256.h"
 #include "base/strings.h"
 #include "json/value.h"
+#include "services/event-store-api/time_page.h"
 #include "wire/proto.h"
 
 namespace god33::api {
@@ -66,13 +67,7 @@ Sql PageSql(const SessionQuery& query, const std::optional<TimeToken>& token) {
     sql.params.Id(*query.workflow);
     add(StrCat("s.workflow_id = $", sql.params.count(), "::uuid"));
   }
-  if (token) {
-    sql.params.Time(absl::FromUnixMicros(token->unix_micros)).Id(token->id);
-    const int last = sql.params.count();
-    // One descends and the other ascends, so this is no row comparison.
-    add(StrCat("s.last_active_at <= $", last - 1, "::timestamptz AND (s.last_active_at < $",
-               last - 1, "::timestamptz OR s.session_id > $", last, "::uuid)"));
-  }
+  if (token) add(Behind(*token, "s.last_active_at", "s.session_id", sql.params));
   sql.params.Int8(query.limit + 1);
   sql.text = StrCat("SELECT " GOD33_SESSION_COLUMNS, where,
                     " ORDER BY s.last_active_at DESC, s.session_id LIMIT $", sql.params.count(),
@@ -119,32 +114,19 @@ absl::StatusOr<SessionQuery> ReadQuery(const store::v1::ListSessionsRequest& req
 
 absl::Status SessionStore::List(const SessionQuery& query,
                                 store::v1::ListSessionsResponse& response) {
-  std::optional<TimeToken> token;
-  if (!query.page_token.empty()) {
-    auto decoded = DecodeTimeToken(query.page_token);
-    if (!decoded.ok()) return decoded.status();
-    token = *std::move(decoded);
-    if (token->fingerprint != query.Fingerprint()) {
-      return InvalidField("page_token", "it belongs to other filters; pass the same");
-    }
-  }
-  return reader_.Run([&](pg::Connection& connection) -> absl::Status {
-    response.Clear();
-    const auto state = reader_.StateAt(connection, query.min_position, Reader::Of::kProjection);
-    if (!state.ok()) return state.status();
-    const auto rows = reader_.Query(connection, PageSql(query, token));
-    if (!rows.ok()) return rows.status();
-    const int count = std::min(rows->rows(), query.limit);
-    for (int i = 0; i < count; ++i) ReadSession(*rows, i, *response.add_sessions());
-    if (rows->rows() > count) {
-      response.set_next_page_token(
-          EncodeTimeToken({.fingerprint = query.Fingerprint(),
-                           .unix_micros = absl::ToUnixMicros(rows->Time(count - 1, 7)),
-                           .id = rows->Id(count - 1, 0)}));
-    }
-    response.set_position(state->projected);
-    return absl::OkStatus();
-  });
+  const auto page = ReadTimePage(
+      reader_,
+      {.page_token = query.page_token,
+       .fingerprint = query.Fingerprint(),
+       .limit = query.limit,
+       .min_position = query.min_position,
+       .time_column = 7},
+      [&query](const std::optional<TimeToken>& token) { return PageSql(query, token); });
+  if (!page.ok()) return page.status();
+  for (int i = 0; i < page->count; ++i) ReadSession(page->rows, i, *response.add_sessions());
+  response.set_next_page_token(page->next_page_token);
+  response.set_position(page->position);
+  return absl::OkStatus();
 }
 
 absl::Status SessionStore::Get(const std::string& name, std::int64_t min_position,

@@ -10,6 +10,7 @@
 #include "eventlog/fold_source.h"
 #include "projection/workflow.h"
 #include "services/event-store-api/workflow_proto.h"
+#include "wire/timestamp.h"
 
 namespace god33::api {
 namespace {
@@ -99,15 +100,6 @@ absl::StatusOr<WorkflowState> Fold(pg::Connection& connection, const Uuid& workf
   }
 }
 
-absl::StatusOr<absl::Time> ReadAtTime(const google::protobuf::Timestamp& time) {
-  // Years 0001 to 9999, which is what protobuf allows. Events have whole microseconds.
-  if (time.seconds() < -62135596800 || time.seconds() > 253402300799 || time.nanos() < 0 ||
-      time.nanos() > 999'999'999) {
-    return InvalidField("at_time", "expected a time in the years 0001 to 9999");
-  }
-  return absl::FromUnixSeconds(time.seconds()) + absl::Microseconds(time.nanos() / 1000);
-}
-
 }  // namespace
 
 absl::StatusOr<StateQuery> ReadQuery(const store::v1::GetWorkflowStateRequest& request) {
@@ -125,7 +117,7 @@ absl::StatusOr<StateQuery> ReadQuery(const store::v1::GetWorkflowStateRequest& r
     query.at_position = request.at_position();
   }
   if (request.has_at_time()) {
-    const auto time = ReadAtTime(request.at_time());
+    const auto time = wire::ReadTime("at_time", request.at_time());
     if (!time.ok()) return time.status();
     query.at_time = *time;
   }

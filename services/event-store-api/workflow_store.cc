@@ -1,12 +1,12 @@
 #include "services/event-store-api/workflow_store.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
 #include "base/sha256.h"
 #include "base/strings.h"
 #include "projection/workflow.h"
+#include "services/event-store-api/time_page.h"
 #include "services/event-store-api/workflow_proto.h"
 #include "wire/proto.h"
 
@@ -71,13 +71,7 @@ Sql PageSql(const WorkflowQuery& query, const std::optional<TimeToken>& token) {
   if (query.completed) {
     add(*query.completed ? "w.completed_at IS NOT NULL" : "w.completed_at IS NULL");
   }
-  if (token) {
-    sql.params.Time(absl::FromUnixMicros(token->unix_micros)).Id(token->id);
-    const int last = sql.params.count();
-    // One descends and the other ascends, so this is no row comparison.
-    add(StrCat("w.updated_at <= $", last - 1, "::timestamptz AND (w.updated_at < $", last - 1,
-               "::timestamptz OR w.workflow_id > $", last, "::uuid)"));
-  }
+  if (token) add(Behind(*token, "w.updated_at", "w.workflow_id", sql.params));
   sql.params.Int8(query.limit + 1);
   sql.text =
       StrCat("SELECT " GOD33_WORKFLOW_COLUMNS, where,
@@ -117,32 +111,19 @@ absl::StatusOr<WorkflowQuery> ReadQuery(const store::v1::ListWorkflowsRequest& r
 
 absl::Status WorkflowStore::List(const WorkflowQuery& query,
                                  store::v1::ListWorkflowsResponse& response) {
-  std::optional<TimeToken> token;
-  if (!query.page_token.empty()) {
-    auto decoded = DecodeTimeToken(query.page_token);
-    if (!decoded.ok()) return decoded.status();
-    token = *std::move(decoded);
-    if (token->fingerprint != query.Fingerprint()) {
-      return InvalidField("page_token", "it belongs to other filters; pass the same");
-    }
-  }
-  return reader_.Run([&](pg::Connection& connection) -> absl::Status {
-    response.Clear();
-    const auto state = reader_.StateAt(connection, query.min_position, Reader::Of::kProjection);
-    if (!state.ok()) return state.status();
-    const auto rows = reader_.Query(connection, PageSql(query, token));
-    if (!rows.ok()) return rows.status();
-    const int count = std::min(rows->rows(), query.limit);
-    for (int i = 0; i < count; ++i) ReadWorkflow(*rows, i, *response.add_workflows());
-    if (rows->rows() > count) {
-      response.set_next_page_token(
-          EncodeTimeToken({.fingerprint = query.Fingerprint(),
-                           .unix_micros = absl::ToUnixMicros(rows->Time(count - 1, 5)),
-                           .id = rows->Id(count - 1, 0)}));
-    }
-    response.set_position(state->projected);
-    return absl::OkStatus();
-  });
+  const auto page = ReadTimePage(
+      reader_,
+      {.page_token = query.page_token,
+       .fingerprint = query.Fingerprint(),
+       .limit = query.limit,
+       .min_position = query.min_position,
+       .time_column = 5},
+      [&query](const std::optional<TimeToken>& token) { return PageSql(query, token); });
+  if (!page.ok()) return page.status();
+  for (int i = 0; i < page->count; ++i) ReadWorkflow(page->rows, i, *response.add_workflows());
+  response.set_next_page_token(page->next_page_token);
+  response.set_position(page->position);
+  return absl::OkStatus();
 }
 
 absl::Status WorkflowStore::Get(const Uuid& id, std::int64_t min_position,

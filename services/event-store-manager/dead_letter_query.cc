@@ -8,8 +8,10 @@
 #include "base/error.h"
 #include "base/sha256.h"
 #include "base/strings.h"
+#include "base/timestamp.h"
 #include "json/check.h"
 #include "json/text.h"
+#include "wire/timestamp.h"
 
 namespace god33::manager {
 namespace {
@@ -22,10 +24,6 @@ constexpr int kMostListed = 1000;
 constexpr int kMostAtOnce = 100'000;
 constexpr int kMostRate = 10'000;
 
-// Protobuf's own limits: the years 0001 to 9999.
-constexpr std::int64_t kLeastSeconds = -62135596800;
-constexpr std::int64_t kMostSeconds = 253402300799;
-
 // A filter that is given must hold something: an empty one never means "all".
 absl::StatusOr<std::string> ReadText(const std::string& field, bool given,
                                      const std::string& text) {
@@ -35,16 +33,6 @@ absl::StatusOr<std::string> ReadText(const std::string& field, bool given,
     return InvalidField(field, StrCat("expected 1 to ", kMostText, " bytes of text"));
   }
   return text;
-}
-
-absl::StatusOr<absl::Time> ReadTime(const std::string& field,
-                                    const google::protobuf::Timestamp& time) {
-  if (time.seconds() < kLeastSeconds || time.seconds() > kMostSeconds || time.nanos() < 0 ||
-      time.nanos() > 999'999'999) {
-    return InvalidField(field, "expected a time in the years 0001 to 9999");
-  }
-  // Rows have whole microseconds: what is at or after a bound between two is at or after the second.
-  return absl::FromUnixSeconds(time.seconds()) + absl::Microseconds((time.nanos() + 999) / 1000);
 }
 
 absl::StatusOr<std::vector<std::string>> ReadStates(const std::string& field,
@@ -73,12 +61,12 @@ absl::StatusOr<DeadLetterFilter> ReadFilter(const Request& request, const std::s
     filter.type = *std::move(pattern);
   }
   if (request.has_since()) {
-    const auto since = ReadTime(StrCat(path, "since"), request.since());
+    const auto since = wire::ReadTimeBound(StrCat(path, "since"), request.since());
     if (!since.ok()) return since.status();
     filter.since = *since;
   }
   if (request.has_until()) {
-    const auto until = ReadTime(StrCat(path, "until"), request.until());
+    const auto until = wire::ReadTimeBound(StrCat(path, "until"), request.until());
     if (!until.ok()) return until.status();
     filter.until = *until;
   }
@@ -156,8 +144,8 @@ absl::StatusOr<DeadLetterToken> DecodeToken(const std::string& text) {
   const auto micros = Number(fields[2]);
   const auto id = Number(fields[3]);
   const auto total = Number(fields[4]);
-  if (!micros || *micros < 0 || *micros > kMostSeconds * 1'000'000 || !id || *id < 0 || !total ||
-      *total < 0 || (fields[5] != "x" && fields[5] != "l")) {
+  if (!micros || *micros < 0 || !InTimestampRange(absl::FromUnixMicros(*micros)) || !id ||
+      *id < 0 || !total || *total < 0 || (fields[5] != "x" && fields[5] != "l")) {
     return InvalidToken();
   }
   return DeadLetterToken{.fingerprint = fields[1],

@@ -10,9 +10,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/strings.h"
+#include "base/timestamp.h"
 #include "json/value.h"
-#include "rpc/principal.h"
-#include "rpc/status.h"
+#include "rpc/blocking_call.h"
 #include "services/event-store-manager/dead_letter_query.h"
 #include "services/event-store-manager/dead_letter_sender.h"
 #include "telemetry/log.h"
@@ -30,16 +30,6 @@ constexpr int kMostInStep = 500;
 
 // How long a wait may last before the caller is looked after and the broker gets its heartbeat.
 constexpr absl::Duration kMostWait = absl::Milliseconds(250);
-
-// Until projects are enforced, a principal who is limited to some must not see all.
-absl::Status CheckPrincipal(const grpc::CallbackServerContext& context) {
-  const auto principal = rpc::PrincipalOf(context);
-  if (!principal.ok()) return principal.status();
-  if (!principal->all_projects) {
-    return absl::PermissionDeniedError("this version can't limit a caller to projects");
-  }
-  return absl::OkStatus();
-}
 
 absl::Status CheckId(std::int64_t id) {
   if (id > 0) return absl::OkStatus();
@@ -67,10 +57,9 @@ wire::Message MessageOfPublication(const amqp::Publication& publication,
                                    const std::string& content_type, const std::string& message_id) {
   wire::Message message{
       .body = publication.body, .content_type = content_type, .message_id = message_id};
-  constexpr std::int64_t kMostSeconds = 253402300799;
   const auto time = json::Value::Checked(publication.properties).Find("timestamp");
   const auto seconds = time ? time->ToInt64() : std::nullopt;
-  if (seconds && *seconds >= 0 && *seconds <= kMostSeconds) {
+  if (seconds && *seconds >= 0 && InTimestampRange(absl::FromUnixSeconds(*seconds))) {
     message.timestamp = absl::FromUnixSeconds(*seconds);
   }
   return message;
@@ -106,25 +95,6 @@ DeadLetterService::DeadLetterService(DeadLetterStore& letters, amqp::Config brok
       single_(kSingleThreads, kMostQueued),
       bulk_(kBulkThreads, kMostBulkQueued) {}
 
-grpc::ServerUnaryReactor* DeadLetterService::Run(grpc::CallbackServerContext* context,
-                                                 Executor& executor,
-                                                 std::function<absl::Status()> work) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  absl::Status status = CheckPrincipal(*context);
-  if (status.ok()) {
-    const bool accepted = executor.TrySubmit([context, reactor, work = std::move(work)] {
-      // Whoever has gone needs no answer.
-      reactor->Finish(rpc::ToGrpc(
-          context->IsCancelled() ? absl::CancelledError("the caller has gone") : work()));
-    });
-    if (accepted) return reactor;
-    status = MakeError(absl::StatusCode::kResourceExhausted, "BUSY",
-                       "too many calls wait; try again later");
-  }
-  reactor->Finish(rpc::ToGrpc(status));
-  return reactor;
-}
-
 DeadLetterService::Goes DeadLetterService::GoesOf(grpc::CallbackServerContext* context) const {
   return [this, context]() -> absl::Status {
     if (context->IsCancelled()) return absl::CancelledError("the caller has gone");
@@ -138,66 +108,72 @@ DeadLetterService::Goes DeadLetterService::GoesOf(grpc::CallbackServerContext* c
 grpc::ServerUnaryReactor* DeadLetterService::ListDeadLetters(
     grpc::CallbackServerContext* context, const v1::ListDeadLettersRequest* request,
     v1::ListDeadLettersResponse* response) {
-  return Run(context, single_, [this, request, response]() -> absl::Status {
-    const auto query = ReadQuery(*request);
-    if (!query.ok()) return query.status();
-    return letters_.List(*query, *response);
-  });
+  return rpc::RunBlocking(context, single_,
+                          [this, request, response](const auth::Principal&) -> absl::Status {
+                            const auto query = ReadQuery(*request);
+                            if (!query.ok()) return query.status();
+                            return letters_.List(*query, *response);
+                          });
 }
 
 grpc::ServerUnaryReactor* DeadLetterService::GetDeadLetter(grpc::CallbackServerContext* context,
                                                            const v1::GetDeadLetterRequest* request,
                                                            v1::GetDeadLetterResponse* response) {
-  return Run(context, single_, [this, request, response]() -> absl::Status {
-    if (absl::Status status = CheckId(request->dead_letter_id()); !status.ok()) return status;
-    auto letter = letters_.Get(request->dead_letter_id(), DeadLetterStore::kMostBody);
-    if (!letter.ok()) return letter.status();
-    if (const auto value = json::Value::Parse(letter->body()); value.ok()) {
-      letter->mutable_decoded()->set_text(std::string(value->text()));
-    }
-    *response->mutable_dead_letter() = *std::move(letter);
-    return absl::OkStatus();
-  });
+  return rpc::RunBlocking(
+      context, single_, [this, request, response](const auth::Principal&) -> absl::Status {
+        if (absl::Status status = CheckId(request->dead_letter_id()); !status.ok()) return status;
+        auto letter = letters_.Get(request->dead_letter_id(), DeadLetterStore::kMostBody);
+        if (!letter.ok()) return letter.status();
+        if (const auto value = json::Value::Parse(letter->body()); value.ok()) {
+          letter->mutable_decoded()->set_text(std::string(value->text()));
+        }
+        *response->mutable_dead_letter() = *std::move(letter);
+        return absl::OkStatus();
+      });
 }
 
 grpc::ServerUnaryReactor* DeadLetterService::SendBackDeadLetter(
     grpc::CallbackServerContext* context, const v1::SendBackDeadLetterRequest* request,
     v1::SendBackDeadLetterResponse* response) {
-  return Run(context, single_, [this, request, response]() -> absl::Status {
-    if (absl::Status status = CheckId(request->dead_letter_id()); !status.ok()) return status;
-    if (absl::Status status = CheckEdit(*request); !status.ok()) return status;
-    return request->dry_run() ? DryRun(*request, *response) : SendBack(*request, *response);
-  });
+  return rpc::RunBlocking(
+      context, single_, [this, request, response](const auth::Principal&) -> absl::Status {
+        if (absl::Status status = CheckId(request->dead_letter_id()); !status.ok()) return status;
+        if (absl::Status status = CheckEdit(*request); !status.ok()) return status;
+        return request->dry_run() ? DryRun(*request, *response) : SendBack(*request, *response);
+      });
 }
 
 grpc::ServerUnaryReactor* DeadLetterService::SendBackDeadLetters(
     grpc::CallbackServerContext* context, const v1::SendBackDeadLettersRequest* request,
     v1::SendBackDeadLettersResponse* response) {
-  return Run(context, bulk_, [this, context, request, response] {
-    return SendBackAll(*request, GoesOf(context), *response);
-  });
+  return rpc::RunBlocking(context, bulk_,
+                          [this, context, request, response](const auth::Principal&) {
+                            return SendBackAll(*request, GoesOf(context), *response);
+                          });
 }
 
 grpc::ServerUnaryReactor* DeadLetterService::DropDeadLetter(
     grpc::CallbackServerContext* context, const v1::DropDeadLetterRequest* request,
     v1::DropDeadLetterResponse* response) {
-  return Run(context, single_, [this, request, response]() -> absl::Status {
-    if (absl::Status status = CheckId(request->dead_letter_id()); !status.ok()) return status;
-    bool changed = false;
-    auto letter = letters_.Drop(request->dead_letter_id(), changed);
-    if (!letter.ok()) return letter.status();
-    if (changed) metrics_.letters_dropped.Increment();
-    *response->mutable_dead_letter() = *std::move(letter);
-    return absl::OkStatus();
-  });
+  return rpc::RunBlocking(
+      context, single_, [this, request, response](const auth::Principal&) -> absl::Status {
+        if (absl::Status status = CheckId(request->dead_letter_id()); !status.ok()) return status;
+        bool changed = false;
+        auto letter = letters_.Drop(request->dead_letter_id(), changed);
+        if (!letter.ok()) return letter.status();
+        if (changed) metrics_.letters_dropped.Increment();
+        *response->mutable_dead_letter() = *std::move(letter);
+        return absl::OkStatus();
+      });
 }
 
 grpc::ServerUnaryReactor* DeadLetterService::DropDeadLetters(
     grpc::CallbackServerContext* context, const v1::DropDeadLettersRequest* request,
     v1::DropDeadLettersResponse* response) {
-  return Run(context, bulk_, [this, context, request, response] {
-    return DropAll(*request, GoesOf(context), *response);
-  });
+  return rpc::RunBlocking(context, bulk_,
+                          [this, context, request, response](const auth::Principal&) {
+                            return DropAll(*request, GoesOf(context), *response);
+                          });
 }
 
 absl::Status DeadLetterService::SendBack(const v1::SendBackDeadLetterRequest& request,
@@ -268,7 +244,7 @@ absl::Status DeadLetterService::SendBackAll(const v1::SendBackDeadLettersRequest
     return outcomes;
   };
   absl::Status status;
-  while (!walk->end && response.matched() < bulk->limit) {
+  while (!walk->end() && response.matched() < bulk->limit) {
     while (pace.Wait() > absl::ZeroDuration()) {
       stop_.WaitFor(std::min(pace.Wait(), kMostWait));
       if (status = goes(); !status.ok()) break;
@@ -299,7 +275,7 @@ absl::Status DeadLetterService::LookAtAll(const DeadLetterBulk& bulk, const Goes
                                           v1::SendBackDeadLettersResponse& response) {
   auto walk = letters_.StartWalk(bulk.filter);
   if (!walk.ok()) return walk.status();
-  while (!walk->end && response.matched() < bulk.limit) {
+  while (!walk->end() && response.matched() < bulk.limit) {
     if (absl::Status status = goes(); !status.ok()) return status;
     const auto left = static_cast<int>(bulk.limit - response.matched());
     std::int64_t readable = 0;
@@ -320,7 +296,7 @@ absl::Status DeadLetterService::DropAll(const v1::DropDeadLettersRequest& reques
   if (!bulk.ok()) return bulk.status();
   auto walk = letters_.StartWalk(bulk->filter);
   if (!walk.ok()) return walk.status();
-  while (!walk->end && response.matched() < bulk->limit) {
+  while (!walk->end() && response.matched() < bulk->limit) {
     absl::Status status = goes();
     if (!status.ok()) return After(status, response.dropped(), "dropped");
     const auto left = static_cast<int>(bulk->limit - response.matched());

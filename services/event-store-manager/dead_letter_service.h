@@ -51,8 +51,6 @@ class DeadLetterService final : public store::v1::DeadLetterService::CallbackSer
   // Whether the caller still waits and the process still runs; an error if not.
   using Goes = std::function<absl::Status()>;
 
-  grpc::ServerUnaryReactor* Run(grpc::CallbackServerContext* context, Executor& executor,
-                                std::function<absl::Status()> work);
   Goes GoesOf(grpc::CallbackServerContext* context) const;
 
   absl::Status SendBack(const store::v1::SendBackDeadLetterRequest& request,

@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "god33/store/v1/dead_letters.pb.h"
 #include "pg/pool.h"
 #include "sequence/unit.h"
 #include "services/event-store-manager/dead_letter_query.h"
+#include "services/event-store-manager/dead_letter_walk.h"
 
 namespace god33::manager {
 
@@ -38,16 +38,7 @@ class DeadLetterStore {
   // `changed`: it was not dropped before.
   absl::StatusOr<store::v1::DeadLetter> Drop(std::int64_t id, bool& changed);
 
-  // Goes through the open ones that match and are there now, oldest first.
-  struct Walk {
-    DeadLetterFilter filter;
-    std::vector<std::string> types;  // those that match filter.type
-    absl::Time after;
-    std::int64_t after_id = 0;
-    std::int64_t newest_id = 0;
-    bool end = false;  // there are no more
-  };
-  absl::StatusOr<Walk> StartWalk(const DeadLetterFilter& filter);
+  absl::StatusOr<DeadLetterWalk> StartWalk(const DeadLetterFilter& filter);
 
   // What was done in one step: `matched` were come upon, `done` of them were done.
   struct Step {
@@ -59,13 +50,13 @@ class DeadLetterStore {
   // works on, and marks those whose status is OK. An error of `send_all`: none is marked.
   using SendAll = std::function<absl::StatusOr<std::vector<absl::Status>>(
       const std::vector<store::v1::DeadLetter>&)>;
-  absl::StatusOr<Step> SendBackNext(Walk& walk, int count, const SendAll& send_all);
+  absl::StatusOr<Step> SendBackNext(DeadLetterWalk& walk, int count, const SendAll& send_all);
 
   // Drops at most `count`; with `dry_run` only counts them.
-  absl::StatusOr<Step> DropNext(Walk& walk, int count, bool dry_run);
+  absl::StatusOr<Step> DropNext(DeadLetterWalk& walk, int count, bool dry_run);
 
   // Calls `look` with the next ones and their bodies, at most `count`.
-  absl::StatusOr<Step> LookAtNext(Walk& walk, int count,
+  absl::StatusOr<Step> LookAtNext(DeadLetterWalk& walk, int count,
                                   const std::function<void(const store::v1::DeadLetter&)>& look);
 
   // What the log says of an event that is stored nowhere yet: OK, or ALREADY_EXISTS (ID_CONFLICT).

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/sha256.h"
 #include "base/strings.h"
-#include "telemetry/log.h"
+#include "pg/error.h"
 
 namespace god33::manager {
 namespace {
@@ -31,12 +31,7 @@ constexpr pg::Statement kExpire = {"expire_keys", R"sql(
                 RETURNING 1)
   SELECT count(*) FROM gone)sql"};
 
-// What the database says is for the log.
-absl::Status ToCaller(const absl::Status& status) {
-  Log(LogLevel::kWarning, "a key could not be claimed", {{"error", MessageOf(status)}});
-  return MakeError(absl::StatusCode::kUnavailable, "DATABASE_UNAVAILABLE",
-                   "the database is away; retry with the same key");
-}
+constexpr char kFailed[] = "a key could not be claimed";
 
 Uuid DigestOf(std::string_view request) {
   const Sha256Digest digest = Sha256(request);
@@ -64,13 +59,13 @@ IdempotencyKeys::IdempotencyKeys(pg::Config database) : pool_(std::move(database
 
 absl::StatusOr<Uuid> IdempotencyKeys::Claim(const std::string& subject, const std::string& key,
                                             std::string_view request) {
-  auto connection = pool_.Acquire(kWait);
-  if (!connection.ok()) return ToCaller(connection.status());
+  auto connection = pool_.AcquireAlive(kWait);
+  if (!connection.ok()) return pg::ForCaller(connection.status(), kFailed);
   const Uuid digest = DigestOf(request);
   for (int i = 0; i < kTries; ++i) {
     const auto claims =
         (*connection)->Query(kClaim, pg::Params().Text(subject).Text(key).Id(digest));
-    if (!claims.ok()) return ToCaller(claims.status());
+    if (!claims.ok()) return pg::ForCaller(claims.status(), kFailed);
     if (claims->rows() == 0) continue;
     if (claims->Id(0, 1) == digest) return claims->Id(0, 0);
     return MakeError(absl::StatusCode::kFailedPrecondition, "IDEMPOTENCY_KEY_REUSED",

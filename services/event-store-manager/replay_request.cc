@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
-#include "wire/proto.h"
+#include "wire/timestamp.h"
 
 namespace god33::manager {
 namespace {
@@ -14,25 +14,17 @@ constexpr int kMostTypes = 50;
 constexpr int kMostRate = 10'000;
 constexpr std::size_t kMostExchangeBytes = 127;
 
-// Protobuf's own limits: the years 0001 to 9999.
-constexpr std::int64_t kLeastSeconds = -62135596800;
-constexpr std::int64_t kMostSeconds = 253402300799;
-
 absl::Status ReadId(const char* field, const std::string& text, std::optional<Uuid>& id) {
   id = Uuid::Parse(text);
   if (id) return absl::OkStatus();
   return InvalidField(field, StrCat("expected a UUID, got \"", Clip(text, 80), "\""));
 }
 
-// Events have whole microseconds: what is at or after a bound between two is at or after the second one.
-absl::Status ReadTime(const char* field, const google::protobuf::Timestamp& time,
+absl::Status ReadTime(const char* field, const google::protobuf::Timestamp& proto,
                       std::optional<absl::Time>& read) {
-  if (time.seconds() < kLeastSeconds || time.seconds() > kMostSeconds || time.nanos() < 0 ||
-      time.nanos() > 999'999'999) {
-    return InvalidField(field, "expected a time in the years 0001 to 9999");
-  }
-  read = absl::FromUnixSeconds(time.seconds()) + absl::Microseconds((time.nanos() + 999) / 1000);
-  return absl::OkStatus();
+  const auto time = wire::ReadTimeBound(field, proto);
+  if (time.ok()) read = *time;
+  return time.status();
 }
 
 absl::Status ReadTypes(const store::v1::StartReplayRequest& request, ReplayOrder& order) {

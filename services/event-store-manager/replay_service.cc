@@ -5,10 +5,8 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "pg/error.h"
-#include "rpc/principal.h"
-#include "rpc/status.h"
+#include "rpc/blocking_call.h"
 #include "services/event-store-manager/replay_request.h"
-#include "telemetry/log.h"
 
 namespace god33::manager {
 namespace {
@@ -22,17 +20,6 @@ constexpr absl::Duration kCountPatience = absl::Seconds(3);
 
 constexpr int kDefaultLimit = 100;
 constexpr int kMostLimit = 1000;
-
-// What the database says in its own words is for the log.
-absl::Status ForCaller(const absl::Status& status) {
-  if (status.ok() || (pg::SqlState(status).empty() && !pg::IsTransient(status))) return status;
-  Log(LogLevel::kWarning, "a replay request failed", {{"error", MessageOf(status)}});
-  if (pg::IsTransient(status)) {
-    return MakeError(absl::StatusCode::kUnavailable, "DATABASE_UNAVAILABLE",
-                     "the database is away; try again");
-  }
-  return absl::InternalError("the database refused; the log says why");
-}
 
 absl::StatusOr<Uuid> ReadReplayId(const std::string& text) {
   if (const auto id = Uuid::Parse(text)) return *id;
@@ -65,34 +52,21 @@ ReplayService::ReplayService(const Options& options, IdSource& ids)
       executor_(kThreads, kMostWaiting) {}
 
 grpc::ServerUnaryReactor* ReplayService::Run(grpc::CallbackServerContext* context, Work work) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const auto refuse = [reactor](const absl::Status& status) {
-    reactor->Finish(rpc::ToGrpc(status));
-    return reactor;
-  };
-  const auto principal = rpc::PrincipalOf(*context);
-  if (!principal.ok()) return refuse(principal.status());
-  // Events of all projects may be among the replayed ones.
-  if (!principal->all_projects) {
-    return refuse(absl::PermissionDeniedError("replays are for callers who may read all projects"));
-  }
-  if (!enabled_) {
-    return refuse(MakeError(absl::StatusCode::kPermissionDenied, "REPLAY_DISABLED",
-                            "replays are switched off here (ENABLE_EVENT_REPLAY)"));
-  }
-  const bool accepted =
-      executor_.TrySubmit([this, reactor, caller = principal->subject, work = std::move(work)] {
-        auto connection = pool_.Acquire(kWait);
+  return rpc::RunBlocking(
+      context, executor_,
+      [this, work = std::move(work)](const auth::Principal& caller) -> absl::Status {
+        if (!enabled_) {
+          return MakeError(absl::StatusCode::kPermissionDenied, "REPLAY_DISABLED",
+                           "replays are switched off here (ENABLE_EVENT_REPLAY)");
+        }
+        auto connection = pool_.AcquireAlive(kWait);
         absl::Status status = connection.status();
         if (status.ok()) {
           ReplayStore store(**connection);
-          status = work(store, caller);
+          status = work(store, caller.subject);
         }
-        reactor->Finish(rpc::ToGrpc(ForCaller(status)));
+        return pg::ForCaller(status, "a replay request failed");
       });
-  if (accepted) return reactor;
-  return refuse(
-      MakeError(absl::StatusCode::kResourceExhausted, "BUSY", "too many calls wait; retry"));
 }
 
 absl::Status ReplayService::Start(ReplayStore& store, const std::string& caller,

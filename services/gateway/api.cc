@@ -14,6 +14,7 @@
 #include "proto/documentation.h"
 #include "services/gateway/answer.h"
 #include "services/gateway/call_metadata.h"
+#include "services/gateway/hand_made.h"
 #include "services/gateway/services.h"
 #include "transcode/openapi.h"
 #include "transcode/request.h"
@@ -107,7 +108,7 @@ std::string Api::OpenApi() const {
       .title = "33GOD coordination plane",
       .version = "1",
       .description = "Events, workflows and agents, as REST. The same as gRPC: god33.store.v1."};
-  return transcode::WriteOpenApi(table_, info, ProtoDocumentation());
+  return transcode::WriteOpenApi(table_, HandMadeRoutes(), info, ProtoDocumentation());
 }
 
 std::string Api::AllowedOn(const std::string& path) const {

@@ -7,6 +7,7 @@ import {after, before, describe, test} from 'node:test';
 import {Validator} from '@seriousme/openapi-schema-validator';
 import {canonical} from './support/events.mjs';
 import {EventStoreClient} from './support/grpc.mjs';
+import {LiveSocket} from './support/live.mjs';
 import {Rest} from './support/rest.mjs';
 import {TestSet} from './support/set.mjs';
 
@@ -46,6 +47,7 @@ describe('the REST shim', () => {
       assert.ok(document.paths[path].get.summary.length > 5, path);
     }
     assert.ok(document.paths['/api/v1/events'].post);
+    assert.ok(document.paths['/healthz'].get);
     assert.match(document.components.schemas.EventEnvelope.properties.payload.description, /digit/);
   });
 
@@ -60,6 +62,38 @@ describe('the REST shim', () => {
       assert.equal(field, name);
       assert.doesNotMatch(detail, /unknown/);
     }
+  });
+
+  test('the description of the live stream is what the stream does', async () => {
+    const {paths, components: {schemas}} = JSON.parse((await rest.get('/openapi.json')).text);
+    const {parameters, responses} = paths['/api/v1/events/stream'].get;
+    assert.deepEqual(Object.keys(responses), ['101', '200', '4XX', '5XX']);
+    assert.deepEqual(parameters.filter((parameter) => parameter.in === 'header').map((parameter) => parameter.name),
+      ['Last-Event-ID']);
+    for (const {name} of parameters.filter((parameter) => parameter.in === 'query')) {
+      const response = await rest.get('/api/v1/events/stream', {[name]: '\0'});
+      assert.equal(response.status, 400, name);
+      assert.doesNotMatch(response.text, /no such parameter/, name);
+    }
+    const socket = await LiveSocket.open(services.gateway, {after: 0});
+    await append(canonical());
+    socket.say({type: 'ping'});
+    socket.say({type: 'nonsense'});
+    const kinds = ['subscribed', 'event', 'heartbeat', 'pong', 'error'];
+    await socket.until('each kind has come', () => kinds.every((kind) => socket.of(kind).length > 0));
+    for (const {at, ...frame} of socket.frames) {
+      const fitting = schemas.LiveFrame.oneOf.map(({$ref}) => schemas[$ref.split('/').at(-1)])
+        .filter(({properties}) => properties.type.const === frame.type);
+      assert.equal(fitting.length, 1, frame.type);
+      for (const name of Object.keys(frame)) assert.ok(fitting[0].properties[name], `${frame.type}.${name}`);
+      for (const name of fitting[0].required) assert.ok(name in frame, `${frame.type}.${name}`);
+    }
+    const {filters} = schemas.LiveSubscribe.properties;
+    const values = {event_types: ['a.*'], workflow_id: randomUUID(), correlation_id: randomUUID(), agent_id: 'a', project: 'p'};
+    assert.deepEqual(Object.keys(values), Object.keys(filters.properties));
+    socket.say({type: 'subscribe', filters: values, after: 0});
+    await socket.until('it is subscribed again', () => socket.of('subscribed').length === 2);
+    socket.close();
   });
 
   test('a single event is sent once to who keeps it', async () => {

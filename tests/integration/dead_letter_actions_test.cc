@@ -205,7 +205,7 @@ TEST_CASE("two who send one back at once send it once, and nobody else waits for
   REQUIRE(step.ok());
   CHECK(step->matched == 1);
   CHECK(step->done == 0);
-  walk = letters.store.StartWalk(walk->filter);
+  walk = letters.store.StartWalk(ReadBulk(store::v1::SendBackDeadLettersRequest())->filter);
   CHECK(letters.store.DropNext(*walk, 10, false)->done == 0);
   go_on.Notify();
   first.join();
@@ -231,7 +231,7 @@ TEST_CASE("all are gone through oldest first, in steps, without those that come 
   store::v1::SendBackDeadLettersRequest request;
   auto walk = letters.store.StartWalk(ReadBulk(request)->filter);
   REQUIRE(walk.ok());
-  while (!walk->end) REQUIRE(letters.store.SendBackNext(*walk, 2, send_all).ok());
+  while (!walk->end()) REQUIRE(letters.store.SendBackNext(*walk, 2, send_all).ok());
   CHECK(sent == Sizes{1, 2, 3, 4, 5, 6, 7});
   CHECK(letters.Count("state = 'sent_back'") == 6);
   CHECK(letters.Count("state = 'open'") == 8);
@@ -251,7 +251,7 @@ TEST_CASE("steps end where the bodies are too many, and none is left out") {
   REQUIRE(walk.ok());
   Sizes seen;
   std::int64_t matched = 0;
-  while (!walk->end) {
+  while (!walk->end()) {
     std::int64_t bytes = 0;
     const auto step = letters.store.LookAtNext(*walk, 100, [&](const DeadLetter& letter) {
       seen.push_back(letter.body_size() - (9 << 20));

@@ -4,6 +4,7 @@
 
 #include "absl/synchronization/notification.h"
 #include "testing/servers.h"
+#include "testing/tcp_proxy.h"
 #include "tests/integration/events.h"
 
 namespace god33::manager {
@@ -12,14 +13,17 @@ namespace {
 using sequence::Outcome;
 using testing::MakeEnvelope;
 using testing::MakeUnit;
+using testing::TcpProxy;
 using testing::TestDatabase;
 
 // A writer, and what it told of each submission.
 class Writing {
  public:
-  explicit Writing(const TestDatabase& database)
-      : writer_(std::make_unique<LogWriter>(LogWriter::Options{.database = database.Writer()},
-                                            clock_, metrics_, health_)) {}
+  explicit Writing(const TestDatabase& database) : Writing(database.Writer()) {}
+
+  explicit Writing(const pg::Config& database)
+      : writer_(std::make_unique<LogWriter>(LogWriter::Options{.database = database}, clock_,
+                                            metrics_, health_)) {}
 
   LogWriter& writer() { return *writer_; }
 
@@ -203,6 +207,90 @@ TEST_CASE(
   writing.Wait(2 + appended);
   CHECK(Count(database, "events WHERE event_type = 'a.second'") == 1);
   CHECK(Count(database, "dead_letters") == 0);
+}
+
+// A writer behind a network that can lose answers.
+struct LosingAnswers {
+  // Waits until the answer to the commit was lost, sees that there was one, and cuts the connection.
+  void Lose(const std::string& committed) {
+    REQUIRE(proxy.AwaitSwallowed(absl::Seconds(30)));
+    CHECK(Count(database, committed) == 1);
+    proxy.Cut();
+  }
+
+  pg::Config Proxied() const {
+    pg::Config config = database.Writer();
+    config.url = proxy.url();
+    return config;
+  }
+
+  TestDatabase database;
+  TcpProxy proxy{database.Writer().url};
+  Writing writing{Proxied()};
+};
+
+TEST_CASE("a commit whose answer is lost makes no second dead letter") {
+  LosingAnswers lost;
+  Writing& writing = lost.writing;
+  const event::Envelope first = MakeEnvelope("a.b", "{\"n\":1}");
+  writing.writer().SubmitMessage(writing.Message(first));
+  writing.Wait(1);
+
+  Submission letter = writing.Message(first);
+  const std::string reason = GENERATE("unreadable", "id_conflict", "store_failed");
+  if (reason == "unreadable") {
+    letter.unit.events.clear();
+    letter.dead_letter = eventlog::DeadLetter{.reason = reason, .origin = *letter.origin};
+  } else if (reason == "id_conflict") {
+    event::Envelope second = first;
+    second.payload = "{\"n\":2}";
+    letter = writing.Message(second);
+  } else {
+    ForbidPoison(lost.database);
+    letter = writing.Message(MakeEnvelope("poison.event"));
+  }
+  CAPTURE(reason);
+  lost.proxy.SwallowAnswersTo("COMMIT");
+  writing.writer().SubmitMessage(std::move(letter));
+  lost.Lose("dead_letters");
+  for (const auto& outcome : writing.Wait(2)) CHECK(outcome.ok());
+  CHECK(Count(lost.database, StrCat("dead_letters WHERE reason = '", reason, "'")) == 1);
+
+  // Another message of the same bytes, which was never tried, is one more.
+  Submission twin = writing.Message(first);
+  twin.unit.events.clear();
+  twin.dead_letter = eventlog::DeadLetter{.reason = "unreadable", .origin = *twin.origin};
+  writing.writer().SubmitMessage(std::move(twin));
+  writing.Wait(3);
+  CHECK(Count(lost.database, "dead_letters") == 2);
+}
+
+TEST_CASE("events whose commit's answer is lost are stored once") {
+  LosingAnswers lost;
+  Writing& writing = lost.writing;
+  writing.writer().SubmitMessage(writing.Message(MakeEnvelope("a.b")));
+  writing.Wait(1);
+
+  // A message is kept and found to be stored; who appended is told to try again, and finds it stored.
+  const event::Envelope message = MakeEnvelope("a.b", "{\"lost\":\"message\"}");
+  lost.proxy.SwallowAnswersTo("{\"lost\":\"message\"}");
+  writing.writer().SubmitMessage(writing.Message(message));
+  lost.Lose("events WHERE payload->>'lost' = 'message'");
+  CHECK(writing.Wait(2).back().ok());
+
+  const event::Envelope append = MakeEnvelope("a.b", "{\"lost\":\"append\"}");
+  lost.proxy.SwallowAnswersTo("{\"lost\":\"append\"}");
+  REQUIRE(writing.writer().SubmitAppend(writing.Append(append)).ok());
+  lost.Lose("events WHERE payload->>'lost' = 'append'");
+  CHECK(ReasonOf(writing.Wait(3).back().status()) == "DATABASE_UNAVAILABLE");
+  writing.writer().SubmitMessage(writing.Message(MakeEnvelope("a.b")));
+  writing.Wait(4);  // the database is back
+  REQUIRE(writing.writer().SubmitAppend(writing.Append(append)).ok());
+  const auto outcome = writing.Wait(5).back();
+  REQUIRE(outcome.ok());
+  CHECK(outcome->placed.front().duplicate);
+  CHECK(Count(lost.database, "events") == 4);
+  CHECK(Count(lost.database, "dead_letters") == 0);
 }
 
 TEST_CASE("a writer that stops stores what it was given") {

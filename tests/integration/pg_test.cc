@@ -8,10 +8,12 @@
 #include "pg/error.h"
 #include "pg/pool.h"
 #include "testing/servers.h"
+#include "testing/tcp_proxy.h"
 
 namespace god33::pg {
 namespace {
 
+using testing::TcpProxy;
 using testing::TestDatabase;
 
 TEST_CASE("values of every type come back as they were sent") {
@@ -121,6 +123,24 @@ TEST_CASE("a server that does not answer is given up after the call's time-out")
   CHECK(connection->broken());
 }
 
+TEST_CASE("a server whose answers stay away is given up after the call's time-out") {
+  TestDatabase database;
+  TcpProxy proxy(database.Writer().url);
+  Config config = database.Writer();
+  config.url = proxy.url();
+  config.call_timeout = absl::Milliseconds(500);
+  const auto connection = TestDatabase::Connect(config);
+  proxy.DelayAnswers(absl::Milliseconds(50));
+  const std::int64_t started = MonotonicNanos();
+  CHECK(connection->Execute("SELECT 1").ok());
+  CHECK(MonotonicNanos() - started >= 50'000'000);
+  proxy.DelayAnswers(absl::Hours(1));
+  CHECK(IsTransient(connection->Execute("SELECT 1")));
+  CHECK(connection->broken());
+  proxy.Cut();
+  CHECK(TestDatabase::Connect(config)->Execute("SELECT 1").ok());
+}
+
 TEST_CASE("a pool lends its connections, waits for one, and refuses after the time-out") {
   TestDatabase database;
   Pool pool(database.Writer(), 1);
@@ -130,6 +150,51 @@ TEST_CASE("a pool lends its connections, waits for one, and refuses after the ti
     CHECK(ReasonOf(pool.Acquire(absl::Milliseconds(20)).status()) == "POOL_EXHAUSTED");
   }
   CHECK(pool.Acquire(absl::Seconds(5)).ok());
+}
+
+// Ends all connections of a pool's application, as a restart of the server would.
+void EndAll(const TestDatabase& database, const std::string& application) {
+  REQUIRE(TestDatabase::Connect(database.Admin())
+              ->Execute(StrCat("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                               "WHERE application_name = '",
+                               application, "' AND datname = current_database()"))
+              .ok());
+}
+
+TEST_CASE("who asks a pool for a live connection gets one though all idle ones have died") {
+  TestDatabase database;
+  Config config = database.Writer();
+  config.application_name = "pool-test";
+  Pool pool(config, 2);
+  {
+    const auto one = pool.Acquire(absl::Seconds(5));
+    const auto two = pool.Acquire(absl::Seconds(5));
+    REQUIRE(two.ok());
+  }
+  EndAll(database, "pool-test");
+  for (int i = 0; i < 2; ++i) {
+    auto lease = pool.AcquireAlive(absl::Seconds(5));
+    REQUIRE(lease.ok());
+    CHECK((*lease)->Execute("SELECT 1").ok());
+  }
+}
+
+TEST_CASE("a caller learns the reason of a failure and nothing that the database said") {
+  TestDatabase database;
+  const auto connection = TestDatabase::Connect(database.Writer());
+  const auto told = [&connection](std::string_view sql) {
+    const absl::Status status = ForCaller(connection->Execute(sql), "a test failed");
+    CHECK(MessageOf(status).find("secret") == std::string::npos);
+    return ReasonOf(status);
+  };
+  CHECK(ForCaller(absl::OkStatus(), "a test failed").ok());
+  CHECK(told("SELECT secret FROM events") == "DATABASE_NOT_MIGRATED");
+  CHECK(told("SELECT 'secret'::integer") == "INTERNAL");
+  CHECK(told("SET statement_timeout = 20; SELECT pg_sleep(10)") == "QUERY_TOO_SLOW");
+  CHECK(told("SELECT pg_terminate_backend(pg_backend_pid())") == "DATABASE_UNAVAILABLE");
+  CHECK(told("SELECT 1") == "DATABASE_UNAVAILABLE");
+  const absl::Status own = MakeError(absl::StatusCode::kNotFound, "NO_SUCH_THING", "no such thing");
+  CHECK(ForCaller(own, "a test failed") == own);
 }
 
 TEST_CASE("a notification ends the wait, and so does a wake-up") {

@@ -42,11 +42,13 @@ std::string Documented() {
   return files.SerializeAsString();
 }
 
-std::string Describe(std::string_view documented) {
+std::string Describe(std::string_view documented,
+                     const std::vector<HandMadeRoute>& hand_made = {}) {
   const auto* service = test::Kinds::descriptor()->file()->FindServiceByName("KindsService");
   const auto table = RouteTable::Compile({service});
   REQUIRE(table.ok());
-  return WriteOpenApi(*table, {.title = "t", .version = "1", .description = "d"}, documented);
+  return WriteOpenApi(*table, hand_made, {.title = "t", .version = "1", .description = "d"},
+                      documented);
 }
 
 Value Parsed(const std::string& text) {
@@ -96,6 +98,39 @@ TEST_CASE("schemas say what the writer writes") {
   CHECK(At(document, {"components", "schemas", "Inner", "properties", "inners"}) ==
         R"({"type":"array","items":{"$ref":"#/components/schemas/Inner"}})");
   CHECK(At(document, {"components", "schemas", "Problem", "type"}) == "\"object\"");
+}
+
+TEST_CASE("a route that is made by hand stands beside the others, its query made from a message") {
+  const HandMadeRoute route = {.path = "/live",
+                               .operation_id = "Live",
+                               .tag = "Live",
+                               .summary = "s",
+                               .query = test::Inner::descriptor(),
+                               .parameters = R"([{"name":"Last-Event-ID","in":"header"}])",
+                               .responses = R"({"101":{"description":"d"}})",
+                               .members = R"({"x-more":[1]})",
+                               .schemas = R"({"Frame":{"type":"object"}})",
+                               .refers_to = {test::Inner::descriptor()}};
+  const std::string text = Describe(Documented(), {route});
+  const Value document = Parsed(text);
+  const auto live = [&](const std::string& key) {
+    return At(document, {"paths", "/live", "get", key});
+  };
+  CHECK(live("operationId") == "\"Live\"");
+  CHECK(live("tags") == R"(["Live"])");
+  CHECK(live("description") == "none");
+  CHECK(live("x-more") == "[1]");
+  CHECK(live("parameters") ==
+        R"([{"name":"text","in":"query","schema":{"type":"string"}},)"
+        R"({"name":"number","in":"query","schema":{"type":"integer","format":"int32"}},)"
+        R"({"name":"inner.text","in":"query","schema":{"type":"string"}},)"
+        R"({"name":"inner.number","in":"query","schema":{"type":"integer","format":"int32"}},)"
+        R"({"name":"Last-Event-ID","in":"header"}])");
+  CHECK(At(document, {"paths", "/live", "get", "responses", "101"}) == R"({"description":"d"})");
+  CHECK(At(document, {"paths", "/live", "get", "responses", "4XX"}) != "none");
+  CHECK(At(document, {"components", "schemas", "Frame"}) == R"({"type":"object"})");
+  CHECK(At(document, {"components", "schemas", "Inner"}) != "none");
+  CHECK(At(document, {"paths", "/kinds", "post"}) != "none");
 }
 
 TEST_CASE("without documentation the description is there, without words") {
