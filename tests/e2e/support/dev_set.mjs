@@ -1,10 +1,10 @@
 // A set that ./dev starts, in a directory of its own.
 
-import {spawn} from 'node:child_process';
 import {existsSync, mkdirSync, readdirSync, readFileSync} from 'node:fs';
 import {homedir} from 'node:os';
 import path from 'node:path';
 import {BASE_ENVIRONMENT, BUILD_DIR, ROOT} from './environment.mjs';
+import {Lifeline} from './lifeline.mjs';
 import {readEnvironment} from './servers.mjs';
 import {mustRun, run} from './run.mjs';
 
@@ -15,7 +15,8 @@ export class DevSet {
     const set = new DevSet(directory);
     await set.remove(); // what a run that was killed has left
     mkdirSync(path.dirname(directory), {recursive: true});
-    set.#watch();
+    set.#lifeline = new Lifeline('"$0"/dev down >/dev/null; "$0"/deploy/dev/servers.sh down "$1" >/dev/null',
+      [ROOT, directory], set.environment);
     return set;
   }
 
@@ -70,20 +71,8 @@ export class DevSet {
   }
 
   async end() {
-    this.#lifeline.end();
-    await this.#ended;
+    await this.#lifeline.end();
   }
 
   #lifeline;
-  #ended;
-
-  // As in servers.mjs: removes the set when this process ends, however that happens.
-  #watch() {
-    const remove = 'cat <&3 >/dev/null; exec 3<&-; exec 2>/dev/null; ' +
-      '"$0"/dev down >/dev/null; "$0"/deploy/dev/servers.sh down "$1" >/dev/null';
-    const watcher = spawn('setsid', ['--fork', 'sh', '-c', remove, ROOT, this.directory],
-      {env: this.environment, stdio: ['ignore', 'pipe', 'ignore', 'pipe']});
-    this.#lifeline = watcher.stdio[3];
-    this.#ended = new Promise((resolve) => watcher.stdout.on('close', resolve).resume());
-  }
 }

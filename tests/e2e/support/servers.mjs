@@ -1,9 +1,9 @@
 // A PostgreSQL and a RabbitMQ of the test's own (deploy/dev/servers.sh).
 
-import {spawn} from 'node:child_process';
 import {readFile} from 'node:fs/promises';
 import path from 'node:path';
 import {BASE_ENVIRONMENT, ROOT} from './environment.mjs';
+import {Lifeline} from './lifeline.mjs';
 import {mustRun} from './run.mjs';
 
 const SCRIPT = path.join(ROOT, 'deploy/dev/servers.sh');
@@ -13,7 +13,7 @@ export class Servers {
   static async start(directory, {migrate = true} = {}) {
     const servers = new Servers(directory);
     await servers.#script('down', directory); // what a run that was killed has left
-    servers.#watch();
+    servers.#lifeline = new Lifeline('"$0" down "$1" >/dev/null', [SCRIPT, directory], BASE_ENVIRONMENT);
     await servers.#script('up', directory);
     servers.urls = await readEnvironment(path.join(directory, 'env'));
     if (migrate) await servers.migrate();
@@ -58,23 +58,10 @@ export class Servers {
 
   // Stops both and removes all they had.
   async end() {
-    this.#lifeline.end();
-    await this.#ended;
+    await this.#lifeline.end();
   }
 
   #lifeline;
-  #ended;
-
-  // A process outside of ours, holding a pipe that closes when we end, however that happens: then it takes
-  // the servers down.
-  #watch() {
-    // Only the shell holds on to its output, which tells us the end: after ours nobody would read it.
-    const down = 'cat <&3 >/dev/null; exec 3<&-; "$0" down "$1" >/dev/null 2>&1';
-    const watcher = spawn('setsid', ['--fork', 'sh', '-c', down, SCRIPT, this.directory],
-      {env: BASE_ENVIRONMENT, stdio: ['ignore', 'pipe', 'ignore', 'pipe']});
-    this.#lifeline = watcher.stdio[3];
-    this.#ended = new Promise((resolve) => watcher.stdout.on('close', resolve).resume());
-  }
 
   #script(...args) {
     return mustRun(SCRIPT, args, {env: BASE_ENVIRONMENT});
