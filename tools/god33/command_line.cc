@@ -146,7 +146,7 @@ int Run(int argc, const char* const* argv, const Streams& streams) {
     command = nullptr;
     status = EndOfParsing(app, error, out);
   }
-  const bool color = WithoutColor(streams.err_screen, options.no_color).color;
+  const Screen prose_screen = WithoutColor(streams.err_screen, options.no_color);
   if (status.ok() && command) {
     SystemClock clock;
     TimeOrderedIds ids(clock);
@@ -155,13 +155,13 @@ int Run(int argc, const char* const* argv, const Streams& streams) {
                               .screen = WithoutColor(streams.out_screen, options.no_color),
                               .out = out},
                     .prose = prose,
-                    .color = color,
+                    .prose_screen = prose_screen,
                     .clock = clock,
                     .ids = ids};
     status = command(session);
   }
   if (!status.ok()) {
-    prose.Write(Report(status, color));
+    prose.Write(Report(status, prose_screen.color));
     prose.Flush().IgnoreError();  // nobody can be told
   }
   return static_cast<int>(ExitCodeOf(status));

@@ -30,9 +30,15 @@ Screen ScreenOf(int fd) {
   if (isatty(fd) == 0) return screen;
   screen.terminal = true;
   screen.color = Variable("NO_COLOR").empty() && Variable("TERM") != "dumb";
-  winsize size = {};
-  if (ioctl(fd, TIOCGWINSZ, &size) == 0) screen.width = size.ws_col;
+  Measure(fd, screen);
   return screen;
+}
+
+void Measure(int fd, Screen& screen) {
+  winsize size = {};
+  if (ioctl(fd, TIOCGWINSZ, &size) != 0) return;
+  screen.width = size.ws_col;
+  screen.height = size.ws_row;
 }
 
 }  // namespace god33::cli
