@@ -80,8 +80,10 @@ void AddTarget(CLI::App& replay, ReplayOptions& options) {
       ->check(CLI::Range(1, 10'000).description(""))
       ->type_name("1-10000")
       ->default_str("100");
-  replay.add_flag("--dry-run", options.dry_run, "Only tell how many events it would be");
-  replay.add_flag("--detach", options.detach, "Don't wait: print the replay's id");
+  CLI::Option* dry_run =
+      replay.add_flag("--dry-run", options.dry_run, "Only tell how many events it would be");
+  replay.add_flag("--detach", options.detach, "Don't wait: print the replay's id")
+      ->excludes(dry_run);
   replay.add_flag("-y,--yes", options.yes, "With --live: don't ask");
 }
 

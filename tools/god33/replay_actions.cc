@@ -57,7 +57,7 @@ class Progress {
 
   void Show(const v1::Replay& replay) {
     const Screen& screen = session_.prose_screen;
-    if (screen.terminal) {
+    if (screen.cursor) {
       session_.prose.Write(StrCat("\r", ReplayProgress(replay, screen), "\x1b[K"));
       session_.prose.Flush().IgnoreError();  // nobody can be told
       drawn_ = true;

@@ -29,7 +29,8 @@ Screen ScreenOf(int fd) {
   screen.ascii = !HasUtf8();
   if (isatty(fd) == 0) return screen;
   screen.terminal = true;
-  screen.color = Variable("NO_COLOR").empty() && Variable("TERM") != "dumb";
+  screen.cursor = Variable("TERM") != "dumb";
+  screen.color = Variable("NO_COLOR").empty() && screen.cursor;
   Measure(fd, screen);
   return screen;
 }

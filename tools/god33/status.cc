@@ -187,7 +187,8 @@ void AddStatusCommand(CLI::App& root, Command& chosen) {
       "of\n"
       "RABBITMQ_URL, if that is set. Exit code 5 if anything is not serving.\n"
       "\n"
-      "Example:\n"
+      "Examples:\n"
+      "  god33 status --watch\n"
       "  god33 status -o json | jq .services");
   const auto watch = AddWatch(status);
   status.callback([watch, &chosen] { chosen = Watched(*watch, ShowStatus); });

@@ -55,13 +55,12 @@ class Watcher {
   absl::Status Run() {
     const auto interrupt = Interrupt::Install();
     for (bool begun = false;; begun = true) {
-      if (screen_.terminal) Measure(STDOUT_FILENO, screen_);
+      if (screen_.cursor) Measure(STDOUT_FILENO, screen_);
       const Answer answer = Ask();
       if (interrupt->requested()) return absl::OkStatus();
       const bool nothing = !answer.status.ok() && answer.data.empty();
       if (nothing && (!begun || !GoesOnAfter(answer.status))) return answer.status;
-      const absl::Status status =
-          screen_.terminal ? Draw(answer, nothing) : Append(answer, nothing);
+      const absl::Status status = screen_.cursor ? Draw(answer, nothing) : Append(answer, nothing);
       if (!status.ok() || WaitOn(*interrupt)) return status;
     }
   }
@@ -119,10 +118,10 @@ class Watcher {
       session_.paper.out.Write(Appended(answer.data));
       shown_ = answer.data;
     }
-    if (!nothing && answer.prose != prose_) {
+    // How to go on with the next page is of no interest for the second time.
+    if (std::exchange(first_, false)) {
       session_.prose.Write(answer.prose);
       session_.prose.Flush().IgnoreError();  // nobody can be told
-      prose_ = answer.prose;
     }
     const std::string trouble(MessageOf(answer.status));
     if (trouble != trouble_) {
@@ -157,7 +156,7 @@ class Watcher {
   std::string shown_;
   absl::Time shown_at_;    // on a terminal
   std::size_t drawn_ = 0;  // lines on a terminal
-  std::string prose_;      // elsewhere
+  bool first_ = true;      // elsewhere
   std::string trouble_;    // elsewhere
   std::set<std::string> seen_;
 };

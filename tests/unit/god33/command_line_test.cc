@@ -128,6 +128,7 @@ TEST_CASE("bad arguments end with 2, one line that names them, and nothing on st
       {{"event", "replay", "--from-position", "0"}, "--from-position"},
       {{"event", "replay", "--from-position", "1", "--rate", "0"}, "--rate"},
       {{"event", "replay", "--from-position", "1", "--live", "--exchange", "x"}, "excludes"},
+      {{"event", "replay", "--from-position", "1", "--dry-run", "--detach"}, "excludes"},
       {{"event", "replay", "--rate", "5", "list"}, "--rate: belongs to the start of a replay"},
       {{"event", "replay", "get", kId, "--rate", "5"}, "--rate: belongs to the start of a replay"},
       {{"event", "replay", "cancel"}, "ID is required"},
