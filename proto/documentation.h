@@ -4,7 +4,7 @@
 
 namespace god33 {
 
-// The services' protos with their comments: a serialized google.protobuf.FileDescriptorSet.
+// The protos with their comments: a serialized google.protobuf.FileDescriptorSet.
 std::string_view ProtoDocumentation();
 
 }  // namespace god33

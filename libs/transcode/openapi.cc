@@ -5,13 +5,11 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "base/strings.h"
 #include "god33/rpc/v1/options.pb.h"
-#include "google/protobuf/descriptor.pb.h"
-#include "google/protobuf/descriptor_database.h"
 #include "json/value.h"
 #include "json/write.h"
+#include "transcode/comments.h"
 #include "transcode/known_types.h"
 #include "transcode/problem.h"
 
@@ -23,54 +21,9 @@ using google::protobuf::EnumDescriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::MethodDescriptor;
 using google::protobuf::OneofDescriptor;
-using google::protobuf::SourceLocation;
 
 constexpr char kSchemas[] = "#/components/schemas/";
 constexpr char kProblem[] = "Problem";
-
-// The comments of the protos, which compiled-in descriptors don't have.
-class Comments {
- public:
-  explicit Comments(std::string_view documented) {
-    google::protobuf::FileDescriptorSet files;
-    files.ParseFromArray(documented.data(), static_cast<int>(documented.size()));
-    for (const auto& file : files.file()) database_.Add(file);
-  }
-
-  std::string Of(const MethodDescriptor& method) const {
-    return Read(pool_.FindMethodByName(method.full_name()));
-  }
-  std::string Of(const Descriptor& type) const {
-    return Read(pool_.FindMessageTypeByName(type.full_name()));
-  }
-  std::string Of(const FieldDescriptor& field) const {
-    return Read(pool_.FindFieldByName(field.full_name()));
-  }
-
- private:
-  // As one text: lines that a paragraph was broken into are joined.
-  template <typename T>
-  static std::string Read(const T* documented) {
-    SourceLocation location;
-    if (documented == nullptr || !documented->GetSourceLocation(&location)) return "";
-    std::string text;
-    bool paragraph = false;
-    for (const absl::string_view line : absl::StrSplit(location.leading_comments, '\n')) {
-      const absl::string_view words = absl::StripAsciiWhitespace(line);
-      if (words.empty()) {
-        paragraph = !text.empty();
-        continue;
-      }
-      if (!text.empty()) text.append(paragraph ? "\n\n" : " ");
-      text.append(words.data(), words.size());
-      paragraph = false;
-    }
-    return text;
-  }
-
-  google::protobuf::SimpleDescriptorDatabase database_;
-  google::protobuf::DescriptorPool pool_{&database_};
-};
 
 // What stands before the first full stop.
 std::string FirstSentence(const std::string& text) {

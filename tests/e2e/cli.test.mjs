@@ -240,6 +240,25 @@ describe('god33', () => {
     await fails(USAGE, /output/, ['-o', 'xml', 'status']);
   });
 
+  test('bash completes commands, options and their values', async () => {
+    const complete = async (...words) => {
+      const {code, stdout, stderr} = await run('/bin/bash', ['--norc', '-c',
+        'source <("$0" completion bash); COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _god33; echo "${COMPREPLY[@]}"',
+        executable('god33'), 'god33', ...words], {env: environment, timeout: 30_000});
+      assert.equal(code, 0, stderr);
+      return stdout.toString().trim().split(' ');
+    };
+    assert.deepEqual(await complete('ev'), ['event']);
+    assert.deepEqual(await complete('event', 're'), ['replay']);
+    assert.deepEqual((await complete('event', 'replay', 'list', '--state', '')).sort(),
+      ['cancelled', 'completed', 'failed', 'running']);
+    assert.deepEqual((await complete('dlq', 'list', '--state', '')).sort(), ['all', 'dropped', 'open', 'sent_back']);
+    assert.deepEqual(await complete('-o', 'json', 'workflow', 'li'), ['list']);
+    assert.deepEqual(await complete('workflow', 'list', '-o', 'y'), ['yaml']);
+    assert.deepEqual(await complete('event', 'schema', 'bmad.workflow.st'), ['bmad.workflow.started']);
+    assert.deepEqual(await complete('event', 'list', '--wa'), ['--watch']);
+  });
+
   test('an event that no queue takes is an error', async () => {
     const empty = `nobody.listens.${randomUUID()}`;
     await withChannel(set.urls.RABBITMQ_URL, (channel) => channel.assertExchange(empty, 'topic', {durable: false}));

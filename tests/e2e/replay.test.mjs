@@ -4,10 +4,13 @@ import assert from 'node:assert/strict';
 import {randomUUID} from 'node:crypto';
 import {after, before, describe, test} from 'node:test';
 import {ForeignQueue, withChannel} from './support/bus.mjs';
+import {BASE_ENVIRONMENT, executable} from './support/environment.mjs';
 import {canonicalText, EXCHANGE} from './support/events.mjs';
 import {EventStoreClient} from './support/grpc.mjs';
+import {Process} from './support/process.mjs';
 import {rawAt} from './support/raw_json.mjs';
 import {Rest} from './support/rest.mjs';
+import {run} from './support/run.mjs';
 import {TestSet} from './support/set.mjs';
 import {until} from './support/wait.mjs';
 
@@ -59,6 +62,19 @@ describe('replay', () => {
 
   const messagesOf = (id) => queue.messages.filter((message) => message.properties.headers['x-replay-id'] === id);
 
+  const environment = () => ({
+    ...BASE_ENVIRONMENT,
+    GOD33_EVENT_STORE_MANAGER_ADDR: services.manager.grpc,
+  });
+
+  // {code, out, err}
+  const god33 = async (...args) => {
+    const end = await run(executable('god33'), ['event', 'replay', ...args], {env: environment(), timeout: 60_000});
+    return {code: end.code, out: end.stdout.toString(), err: end.stderr};
+  };
+
+  const watched = (...args) => Process.start(executable('god33'), ['event', 'replay', ...args], environment());
+
   const refused = async (body, field, status = 400) => {
     const response = await post('/api/v1/events/replay', body);
     assert.equal(response.status, status, response.text);
@@ -105,6 +121,26 @@ describe('replay', () => {
     const before = queue.messages.length;
     const replay = await start({workflow_id: workflow, dry_run: true});
     assert.deepEqual([replay.replay_id, replay.state, replay.total], ['', '', EVENTS]);
+    assert.equal(queue.messages.length, before);
+  });
+
+  test('god33 waits for the end of the replay it has started, and prints it', async () => {
+    const {code, out, err} = await god33('--workflow', workflow, '--type', 'step.t1', '--rate', '10000', '-o', 'json');
+    assert.equal(code, 0, err);
+    const replay = JSON.parse(out);
+    assert.equal(out.trimEnd(), (await rest.get(`/api/v1/replays/${replay.replay_id}`)).text, 'as REST answers');
+    assert.deepEqual([replay.state, replay.published], ['completed', EVENTS / 3]);
+    await until('all have come', () => messagesOf(replay.replay_id).length === EVENTS / 3);
+    assert.match((await god33('get', replay.replay_id)).out, /--type step\.t1/);
+    const {out: table} = await god33('--from-position', '1', '--to-position', '3', '--rate', '10000');
+    assert.match(table, /^[0-9a-f-]{36} completed: 3 of 3 published on bloodbank\.replay\.v1/);
+  });
+
+  test('god33 tells what a dry run would do, and publishes nothing', async () => {
+    const before = queue.messages.length;
+    assert.equal((await god33('--workflow', workflow, '--dry-run')).out,
+      `${EVENTS} events would be published on ${REPLAY_EXCHANGE}; at 100 a second that takes 3s\n`);
+    assert.equal(JSON.parse((await god33('--workflow', workflow, '--dry-run', '-o', 'json')).out).total, EVENTS);
     assert.equal(queue.messages.length, before);
   });
 
@@ -187,6 +223,93 @@ describe('replay', () => {
     assert.equal((await rest.get('/api/v1/replays/x')).status, 400);
     assert.equal((await rest.get('/api/v1/replays', {state: 'x'})).status, 400);
     assert.equal((await rest.get('/api/v1/replays', {limit: 0})).status, 400);
+  });
+
+  // ---- god33 event replay
+
+  test('god33 detaches, waits again, lists and cancels', async () => {
+    const id = (await god33('--workflow', workflow, '--rate', '20', '--detach')).out.trim();
+    const waiting = watched('wait', id);
+    await until('it is under way', async () => (await get(id)).published > 0);
+    waiting.signal('SIGINT');
+    assert.equal((await waiting.exited).code, 1);
+    assert.match(waiting.err, /INTERRUPTED/);
+    assert.equal((await get(id)).state, 'running', 'waiting ends, the replay goes on');
+
+    const listed = await god33('list', '--state', 'running', '-o', 'jsonl');
+    assert.deepEqual(listed.out.trimEnd().split('\n').map((line) => JSON.parse(line).replay_id), [id]);
+    const cancelled = await god33('cancel', id, '-o', 'json');
+    assert.deepEqual([cancelled.code, JSON.parse(cancelled.out).state], [0, 'cancelled']);
+    const end = await god33('wait', id, '-o', 'json');
+    assert.deepEqual([end.code, JSON.parse(end.out).state], [1, 'cancelled']);
+    assert.match(end.err, /REPLAY_CANCELLED/);
+  });
+
+  test('Ctrl-C cancels the replay that god33 has started', async () => {
+    const replaying = watched('--workflow', workflow, '--rate', '20', '-o', 'json');
+    const [, id] = await until('it has begun', () => replaying.err.match(/Replay ([0-9a-f-]{36})/));
+    await until('it is under way', async () => (await get(id)).published > 0);
+    replaying.signal('SIGINT');
+    assert.equal((await replaying.exited).code, 1);
+    assert.equal(JSON.parse(replaying.out).state, 'cancelled');
+    assert.equal((await get(id)).state, 'cancelled');
+  });
+
+  test('god33 that is killed leaves the replay alone', async () => {
+    const replaying = watched('--workflow', workflow, '--rate', '200');
+    const [, id] = await until('it has begun', () => replaying.err.match(/Replay ([0-9a-f-]{36})/));
+    replaying.signal('SIGKILL');
+    await replaying.exited;
+    assert.equal((await ended(id)).state, 'completed');
+  });
+
+  test('god33 goes on waiting when the manager is restarted', async () => {
+    const replaying = watched('--workflow', workflow, '--rate', '100', '-o', 'json');
+    const [, id] = await until('it has begun', () => replaying.err.match(/Replay ([0-9a-f-]{36})/));
+    await until('it is under way', async () => (await get(id)).published > 0);
+    await services.manager.kill();
+    await until('it says so', () => /asking again/.test(replaying.err));
+    await services.manager.startAgain();
+    await services.manager.untilHealthy();
+    assert.equal((await replaying.exited).code, 0, replaying.err);
+    assert.equal(JSON.parse(replaying.out).state, 'completed');
+  });
+
+  test('god33 fails with a replay that fails, and says why', async () => {
+    const {code, out, err} = await god33('--from-position', '1', '--to-position', '5', '--exchange', 'a.fanout');
+    assert.equal(code, 1);
+    assert.match(out, /failed/);
+    assert.match(err, /a\.fanout.*REPLAY_FAILED/);
+  });
+
+  test("god33 asks before it uses Bloodbank's own exchange", async () => {
+    const unasked = await god33('--from-position', '1', '--to-position', '3', '--live');
+    assert.deepEqual([unasked.code, unasked.out], [2, '']);
+    assert.match(unasked.err, /3 events again on bloodbank\.events\.v1.*--yes/);
+    const count = async () => (await god33('list', '-o', 'jsonl')).out.split('\n').length;
+    const before = await count();
+    const terminal = await run('/usr/bin/script',
+      ['-qec', `${executable('god33')} event replay --from-position 1 --to-position 3 --live`, '/dev/null'],
+      {env: environment(), input: 'n\n'});
+    assert.match(terminal.stdout.toString(), /Go on\? \[y\/N\].*NOT_CONFIRMED_BY_USER/s);
+    assert.equal(terminal.code, 1);
+    assert.equal(await count(), before, 'nothing was started');
+    const {code, out} = await god33('--from-position', '1', '--to-position', '3', '--live', '--yes', '-o', 'json');
+    assert.equal(code, 0);
+    assert.deepEqual([JSON.parse(out).exchange, JSON.parse(out).published], [EXCHANGE, 3]);
+  });
+
+  test('god33 says what is wrong with an order for a replay', async () => {
+    const missing = await god33('get', randomUUID());
+    assert.equal(missing.code, 3);
+    assert.match(missing.err, /REPLAY_NOT_FOUND/);
+    assert.equal((await god33('cancel', randomUUID())).code, 3);
+    const late = await god33('--to-position', '999999');
+    assert.equal(late.code, 2);
+    assert.match(late.err, /the log's newest/);
+    const own = await god33('--from-position', '1', '--exchange', EXCHANGE);
+    assert.equal(own.code, 2);
+    assert.match(own.err, /live/);
   });
 
   test('it can be switched off', async () => {

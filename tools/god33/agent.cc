@@ -9,6 +9,7 @@
 #include "tools/god33/arguments.h"
 #include "tools/god33/event_view.h"
 #include "tools/god33/pages.h"
+#include "tools/god33/watch.h"
 
 namespace god33::cli {
 namespace {
@@ -107,8 +108,9 @@ void AddList(CLI::App& noun, Command& chosen) {
       ->check(IsUuid())
       ->type_name("UUID");
   AddPaging(list, options->paging);
-  list.callback([options, &chosen] {
-    chosen = [options](Session& session) { return List(*options, session); };
+  const auto watch = AddWatch(list);
+  list.callback([options, watch, &chosen] {
+    chosen = Watched(*watch, [options](Session& session) { return List(*options, session); });
   });
 }
 
@@ -119,8 +121,9 @@ void AddGet(CLI::App& noun, Command& chosen) {
   const auto options = std::make_shared<GetOptions>();
   get.add_option("ID", options->id, kIdHelp)->required()->check(IsText());
   AddMinPosition(get, options->min_position);
-  get.callback([options, &chosen] {
-    chosen = [options](Session& session) { return Get(*options, session); };
+  const auto watch = AddWatch(get);
+  get.callback([options, watch, &chosen] {
+    chosen = Watched(*watch, [options](Session& session) { return Get(*options, session); });
   });
 }
 
@@ -131,8 +134,10 @@ void AddCheckpoints(CLI::App& noun, Command& chosen) {
   const auto options = std::make_shared<PartOptions>();
   list.add_option("ID", options->id, kIdHelp)->required()->check(IsText());
   AddPaging(list, options->paging);
-  list.callback([options, &chosen] {
-    chosen = [options](Session& session) { return ListCheckpoints(*options, session); };
+  const auto watch = AddWatch(list);
+  list.callback([options, watch, &chosen] {
+    chosen =
+        Watched(*watch, [options](Session& session) { return ListCheckpoints(*options, session); });
   });
 }
 
@@ -144,8 +149,9 @@ void AddEvents(CLI::App& noun, Command& chosen) {
   list.add_option("ID", options->id, kIdHelp)->required()->check(IsText());
   AddOrder(list, options->order);
   AddPaging(list, options->paging);
-  list.callback([options, &chosen] {
-    chosen = [options](Session& session) { return ListEvents(*options, session); };
+  const auto watch = AddWatch(list);
+  list.callback([options, watch, &chosen] {
+    chosen = Watched(*watch, [options](Session& session) { return ListEvents(*options, session); });
   });
 }
 

@@ -79,4 +79,18 @@ absl::Status ErrorOf(const grpc::Status& status, const Server& server, absl::Dur
   }
 }
 
+bool GoesOnAfter(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kResourceExhausted:
+    case absl::StatusCode::kDeadlineExceeded:
+    case absl::StatusCode::kCancelled:
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kUnknown:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace god33::cli

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "god33/store/v1/dead_letters.grpc.pb.h"
 #include "god33/store/v1/event_store.grpc.pb.h"
+#include "god33/store/v1/replay.grpc.pb.h"
 
 namespace god33::cli {
 
@@ -39,6 +40,9 @@ Server EventStoreManager();
 
 // What the user is told of a call that has ended.
 absl::Status ErrorOf(const grpc::Status& status, const Server& server, absl::Duration timeout);
+
+// Whether what ended with this may be tried again: who follows or watches goes on after it.
+bool GoesOnAfter(const absl::Status& status);
 
 // Asks a gRPC service. Calls block, each at most for `timeout`.
 template <typename Service>
@@ -93,5 +97,8 @@ class ApiClient : public ServiceClient<store::v1::EventStoreService> {
 
 // Asks event-store-manager about dead letters.
 using DeadLetterClient = ServiceClient<store::v1::DeadLetterService>;
+
+// Asks event-store-manager about replays.
+using ReplayClient = ServiceClient<store::v1::ReplayService>;
 
 }  // namespace god33::cli

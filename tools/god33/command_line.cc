@@ -28,9 +28,10 @@ constexpr char kMore[] =
     "Data goes to standard output, prose to standard error.\n"
     "\n"
     "Examples:\n"
-    "  god33 status\n"
+    "  god33 status --watch\n"
     "  god33 event publish bmad.workflow.started --json @started.json\n"
     "  god33 event list --type 'agent.*' --since 15m -o jsonl\n"
+    "  god33 event schema bmad.workflow.started\n"
     "  god33 workflow list --running\n"
     "  god33 agent list --status active\n"
     "  god33 dlq list --reason id_conflict\n"
@@ -40,7 +41,7 @@ constexpr char kMore[] =
     "  GOD33_RABBITMQ_CA_FILE        certificate authorities for amqps; default: the system's\n"
     "  GOD33_EXCHANGE                Bloodbank's exchange\n"
     "  GOD33_EVENT_STORE_API_ADDR    host:port that is asked for events, workflows and agents\n"
-    "  GOD33_EVENT_STORE_MANAGER_ADDR  host:port that is asked for dead letters\n"
+    "  GOD33_EVENT_STORE_MANAGER_ADDR  host:port that is asked for dead letters and replays\n"
     "  GOD33_<NAME>_ADDR             host:port of the other services, for `status`\n"
     "  GOD33_OUTPUT                  output format\n"
     "  NO_COLOR                      no color\n"
@@ -146,7 +147,7 @@ int Run(int argc, const char* const* argv, const Streams& streams) {
     command = nullptr;
     status = EndOfParsing(app, error, out);
   }
-  const bool color = WithoutColor(streams.err_screen, options.no_color).color;
+  const Screen prose_screen = WithoutColor(streams.err_screen, options.no_color);
   if (status.ok() && command) {
     SystemClock clock;
     TimeOrderedIds ids(clock);
@@ -155,13 +156,13 @@ int Run(int argc, const char* const* argv, const Streams& streams) {
                               .screen = WithoutColor(streams.out_screen, options.no_color),
                               .out = out},
                     .prose = prose,
-                    .color = color,
+                    .prose_screen = prose_screen,
                     .clock = clock,
                     .ids = ids};
     status = command(session);
   }
   if (!status.ok()) {
-    prose.Write(Report(status, color));
+    prose.Write(Report(status, prose_screen.color));
     prose.Flush().IgnoreError();  // nobody can be told
   }
   return static_cast<int>(ExitCodeOf(status));

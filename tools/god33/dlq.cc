@@ -4,6 +4,7 @@
 
 #include "tools/god33/arguments.h"
 #include "tools/god33/dlq_actions.h"
+#include "tools/god33/watch.h"
 
 namespace god33::cli {
 namespace {
@@ -90,8 +91,10 @@ void AddList(CLI::App& noun, Command& chosen) {
   list.add_option("--state", options->state, "open (default), sent_back, dropped or all")
       ->check(CLI::IsMember({"open", "sent_back", "dropped", "all"}));
   AddPagingWithoutPosition(list, options->paging);
-  list.callback([options, &chosen] {
-    chosen = [options](Session& session) { return ListDeadLetters(*options, session); };
+  const auto watch = AddWatch(list);
+  list.callback([options, watch, &chosen] {
+    chosen =
+        Watched(*watch, [options](Session& session) { return ListDeadLetters(*options, session); });
   });
 }
 

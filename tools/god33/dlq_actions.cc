@@ -1,19 +1,16 @@
 #include "tools/god33/dlq_actions.h"
 
-#include <unistd.h>
-
-#include <cstdio>
 #include <utility>
 
 #include "base/error.h"
 #include "base/strings.h"
 #include "json/check.h"
 #include "tools/god33/api_client.h"
+#include "tools/god33/confirm.h"
 #include "tools/god33/dlq_view.h"
 #include "tools/god33/input.h"
+#include "tools/god33/moment.h"
 #include "tools/god33/text.h"
-#include "tools/god33/time_spec.h"
-#include "wire/proto.h"
 
 namespace god33::cli {
 namespace {
@@ -26,20 +23,8 @@ constexpr std::size_t kMostEdited = 16 << 20;
 constexpr int kDefaultLimit = 1000;
 constexpr int kDefaultRate = 100;
 
-absl::Status Usage(std::string_view message) {
-  return MakeError(absl::StatusCode::kInvalidArgument, "USAGE", message);
-}
-
 DeadLetterClient ClientOf(const Session& session, absl::Duration more = absl::ZeroDuration()) {
   return DeadLetterClient(EventStoreManager(), session.options.timeout + more);
-}
-
-absl::StatusOr<google::protobuf::Timestamp> ReadMoment(const char* flag, const std::string& text,
-                                                       absl::Time now) {
-  const auto moment = ParseMoment(text, now);
-  if (!moment.ok()) return InvalidField(flag, MessageOf(moment.status()));
-  // Whole microseconds, so that what is printed of it is exactly it.
-  return wire::ToProto(absl::FromUnixMicros(absl::ToUnixMicros(*moment)));
 }
 
 // `request` has the fields of DeadLetterFilter.
@@ -72,19 +57,11 @@ std::string HowToGoOn(const v1::ListDeadLettersRequest& request,
   return StrCat(text, " and the same other filters; or take --all.");
 }
 
-// On a terminal a person confirms what is done to many; a script says --yes.
+// What is done to many is confirmed.
 absl::Status Confirm(const DeadLetterActionOptions& options, std::int64_t matched,
                      std::string_view what, Session& session) {
-  if (options.yes) return absl::OkStatus();
-  if (isatty(STDIN_FILENO) == 0) {
-    return Usage(StrCat("--all-matching would ", what, " ", matched,
-                        " dead letters; without a terminal to ask at, say --yes"));
-  }
-  session.prose.Write(StrCat("This will ", what, " ", matched, " dead letters. Go on? [y/N] "));
-  session.prose.Flush().IgnoreError();  // nobody can be told
-  const int answer = std::getchar();
-  if (answer == 'y' || answer == 'Y') return absl::OkStatus();
-  return MakeError(absl::StatusCode::kCancelled, "NOT_CONFIRMED_BY_USER", "nothing was done");
+  return options.yes ? absl::OkStatus()
+                     : Confirm(StrCat("This will ", what, " ", matched, " dead letters."), session);
 }
 
 absl::Status SetEdit(const std::string& edit, v1::SendBackDeadLetterRequest& request) {

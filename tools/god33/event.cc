@@ -9,7 +9,10 @@
 #include "tools/god33/event_causation.h"
 #include "tools/god33/event_publish.h"
 #include "tools/god33/event_query.h"
+#include "tools/god33/event_schema.h"
 #include "tools/god33/event_stream.h"
+#include "tools/god33/replay.h"
+#include "tools/god33/watch.h"
 
 namespace god33::cli {
 namespace {
@@ -61,6 +64,20 @@ constexpr char kStreamHelp[] =
     "  god33 event stream --type 'agent.letta.*'\n"
     "  god33 event stream --workflow 6f9619ff-8b86-4011-b42d-00c04fc964ff --after 0 -o jsonl\n"
     "  god33 event stream --type bmad.workflow.completed --max 1 && notify-send done";
+
+constexpr char kSchemaHelp[] =
+    "Fields, types and meanings of a registered type's payload, with an example. -o json gives a "
+    "JSON\n"
+    "Schema (draft 2020-12). It needs no service: without a TYPE the registered types are listed, "
+    "and\n"
+    "those that were seen if event-store-api answers. Exit code 3: no such type is registered.\n"
+    "\n"
+    "Examples:\n"
+    "  god33 event schema\n"
+    "  god33 event schema bmad.workflow.handoff.requested\n"
+    "  god33 event schema bmad.workflow.started -o json > started.schema.json\n"
+    "  god33 event schema bmad.workflow.started --example |\n"
+    "    god33 event publish bmad.workflow.started --json - --dry-run";
 
 void AddSource(CLI::App& publish, EventDraft& draft) {
   const auto add = [&publish](const char* flag, std::string& value, const char* help) {
@@ -154,8 +171,9 @@ void AddList(CLI::App& noun, Command& chosen) {
       ->type_name("TIME");
   AddOrder(list, options->order);
   AddPaging(list, options->paging);
-  list.callback([options, &chosen] {
-    chosen = [options](Session& session) { return ListEvents(*options, session); };
+  const auto watch = AddWatch(list);
+  list.callback([options, watch, &chosen] {
+    chosen = Watched(*watch, [options](Session& session) { return ListEvents(*options, session); });
   });
 }
 
@@ -219,6 +237,20 @@ void AddTypes(CLI::App& noun, Command& chosen) {
   types.callback([&chosen] { chosen = ListEventTypes; });
 }
 
+void AddSchema(CLI::App& noun, Command& chosen) {
+  CLI::App& schema =
+      AddCommand(noun, "schema", "What the payload of an event type holds", kSchemaHelp);
+  const auto options = std::make_shared<SchemaOptions>();
+  schema
+      .add_option("TYPE", options->type,
+                  "Event type, e.g. bmad.workflow.started. Default: list the types")
+      ->check(IsText());
+  schema.add_flag("--example", options->example, "Only an example of the payload");
+  schema.callback([options, &chosen] {
+    chosen = [options](Session& session) { return ShowSchema(*options, session); };
+  });
+}
+
 }  // namespace
 
 void AddEventCommands(CLI::App& root, Command& chosen) {
@@ -231,7 +263,9 @@ void AddEventCommands(CLI::App& root, Command& chosen) {
   AddCausation(AddCommand(noun, "ancestors", "What led to an event", kAncestorsHelp),
                {"flat", "graph"}, ShowAncestors, chosen);
   AddStream(noun, chosen);
+  AddReplayCommands(noun, chosen);
   AddTypes(noun, chosen);
+  AddSchema(noun, chosen);
 }
 
 }  // namespace god33::cli

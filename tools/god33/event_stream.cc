@@ -1,67 +1,19 @@
 #include "tools/god33/event_stream.h"
 
-#include <pthread.h>
-
-#include <csignal>
 #include <memory>
-#include <thread>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "base/backoff.h"
 #include "base/error.h"
-#include "base/stop.h"
 #include "base/strings.h"
 #include "tools/god33/api_client.h"
 #include "tools/god33/event_view.h"
+#include "tools/god33/interrupt.h"
 
 namespace god33::cli {
 namespace {
 
 namespace v1 = store::v1;
-
-// Ends what is under way when the user has had enough.
-class Interrupt {
- public:
-  // Takes SIGINT and SIGTERM from all threads that are started from now on.
-  static std::shared_ptr<Interrupt> Install() {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-    auto interrupt = std::make_shared<Interrupt>();
-    // Nobody waits for it: the process ends soon after the command.
-    std::thread([interrupt, signals] {
-      int signal = 0;
-      sigwait(&signals, &signal);
-      interrupt->Stop();
-    }).detach();
-    return interrupt;
-  }
-
-  // The call that a signal cancels; nullptr: none.
-  void Guard(grpc::ClientContext* call) {
-    absl::MutexLock lock(&mutex_);
-    call_ = call;
-    if (call_ != nullptr && stop_.requested()) call_->TryCancel();
-  }
-
-  bool requested() const { return stop_.requested(); }
-  bool WaitFor(absl::Duration duration) const { return stop_.WaitFor(duration); }
-
- private:
-  void Stop() {
-    absl::MutexLock lock(&mutex_);
-    stop_.Request();
-    if (call_ != nullptr) call_->TryCancel();
-  }
-
-  god33::Stop stop_;
-  absl::Mutex mutex_;
-  grpc::ClientContext* call_ ABSL_GUARDED_BY(mutex_) = nullptr;
-};
 
 class Follower {
  public:
@@ -129,7 +81,7 @@ class Follower {
 
   const EventStreamOptions& options_;
   Session& session_;
-  std::shared_ptr<Interrupt> interrupt_;  // before the client's threads
+  std::shared_ptr<Interrupt> interrupt_;
   ApiClient client_;
   v1::StreamEventsRequest request_;
   ListPrinter printer_;
@@ -150,20 +102,6 @@ v1::StreamEventsRequest MakeRequest(const EventStreamOptions& options) {
   if (options.after) request.set_after(*options.after);
   request.set_within(options.within);
   return request;
-}
-
-bool GoesOnAfter(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kResourceExhausted:
-    case absl::StatusCode::kDeadlineExceeded:
-    case absl::StatusCode::kCancelled:
-    case absl::StatusCode::kInternal:
-    case absl::StatusCode::kUnknown:
-      return true;
-    default:
-      return false;
-  }
 }
 
 absl::Status StreamEvents(const EventStreamOptions& options, Session& session) {

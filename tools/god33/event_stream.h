@@ -25,9 +25,6 @@ struct EventStreamOptions {
 
 store::v1::StreamEventsRequest MakeRequest(const EventStreamOptions& options);
 
-// Whether following goes on, from where it was, after a stream that had begun has ended with this.
-bool GoesOnAfter(const absl::Status& status);
-
 // Prints events as they come, until there were `most`, or SIGINT or SIGTERM. When the stream breaks it
 // goes on by itself, at its last position; it fails if no stream begins at all, or the log was
 // replaced.

@@ -1,5 +1,6 @@
 #include "tools/god33/output.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,6 +15,11 @@ namespace {
 
 constexpr std::size_t kBuffered = 64 << 10;
 
+void EndByPipe() {
+  std::signal(SIGPIPE, SIG_DFL);
+  std::raise(SIGPIPE);
+}
+
 }  // namespace
 
 Sink FileSink(int fd) {
@@ -23,8 +29,7 @@ Sink FileSink(int fd) {
       if (written >= 0) {
         text.remove_prefix(static_cast<std::size_t>(written));
       } else if (errno == EPIPE) {
-        std::signal(SIGPIPE, SIG_DFL);
-        std::raise(SIGPIPE);
+        EndByPipe();
       } else if (errno != EINTR) {
         return MakeError(absl::StatusCode::kFailedPrecondition, "OUTPUT",
                          StrCat("can't write the output: ", std::strerror(errno)));
@@ -32,6 +37,11 @@ Sink FileSink(int fd) {
     }
     return absl::OkStatus();
   };
+}
+
+void EndIfReaderHasGone(int fd) {
+  pollfd asked{.fd = fd, .events = 0, .revents = 0};
+  if (poll(&asked, 1, 0) == 1 && (asked.revents & POLLERR) != 0) EndByPipe();
 }
 
 void Output::Write(std::string_view text) {

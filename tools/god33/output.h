@@ -16,6 +16,10 @@ using Sink = std::function<absl::Status(std::string_view)>;
 // full disk.
 Sink FileSink(int fd);
 
+// Ends the process in the same way if `fd` is a pipe whose reader has gone: for those who may have nothing
+// to write for long.
+void EndIfReaderHasGone(int fd);
+
 // Text on its way out, buffered. After a failure nothing more is written.
 class Output {
  public:

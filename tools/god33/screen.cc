@@ -29,10 +29,17 @@ Screen ScreenOf(int fd) {
   screen.ascii = !HasUtf8();
   if (isatty(fd) == 0) return screen;
   screen.terminal = true;
-  screen.color = Variable("NO_COLOR").empty() && Variable("TERM") != "dumb";
-  winsize size = {};
-  if (ioctl(fd, TIOCGWINSZ, &size) == 0) screen.width = size.ws_col;
+  screen.cursor = Variable("TERM") != "dumb";
+  screen.color = Variable("NO_COLOR").empty() && screen.cursor;
+  Measure(fd, screen);
   return screen;
+}
+
+void Measure(int fd, Screen& screen) {
+  winsize size = {};
+  if (ioctl(fd, TIOCGWINSZ, &size) != 0) return;
+  screen.width = size.ws_col;
+  screen.height = size.ws_row;
 }
 
 }  // namespace god33::cli

@@ -8,4 +8,7 @@ namespace god33::cli {
 // (no-color.org) or TERM says dumb.
 Screen ScreenOf(int fd);
 
+// Sets width and height to what they are now, if `fd` leads to a terminal that tells.
+void Measure(int fd, Screen& screen);
+
 }  // namespace god33::cli

@@ -27,9 +27,9 @@ struct GlobalOptions {
 // What a command works with.
 struct Session {
   const GlobalOptions& options;
-  Paper paper;         // stdout: data
-  Output& prose;       // stderr
-  bool color = false;  // on stderr
+  Paper paper;          // stdout: data
+  Output& prose;        // stderr
+  Screen prose_screen;  // what stderr leads to
   Clock& clock;
   IdSource& ids;
 
@@ -40,7 +40,7 @@ struct Session {
   }
 
   void Warn(std::string_view message) {
-    prose.Write(Warning(message, color));
+    prose.Write(Warning(message, prose_screen.color));
     prose.Flush().IgnoreError();
   }
 };

@@ -11,6 +11,7 @@
 #include "tools/god33/arguments.h"
 #include "tools/god33/broker.h"
 #include "tools/god33/environment.h"
+#include "tools/god33/watch.h"
 
 namespace god33::cli {
 namespace {
@@ -186,9 +187,11 @@ void AddStatusCommand(CLI::App& root, Command& chosen) {
       "of\n"
       "RABBITMQ_URL, if that is set. Exit code 5 if anything is not serving.\n"
       "\n"
-      "Example:\n"
+      "Examples:\n"
+      "  god33 status --watch\n"
       "  god33 status -o json | jq .services");
-  status.callback([&chosen] { chosen = ShowStatus; });
+  const auto watch = AddWatch(status);
+  status.callback([watch, &chosen] { chosen = Watched(*watch, ShowStatus); });
 }
 
 }  // namespace god33::cli

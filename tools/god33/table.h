@@ -10,9 +10,11 @@ namespace god33::cli {
 // What a screen can show.
 struct Screen {
   bool terminal = false;
-  bool color = false;     // only on a terminal
-  std::size_t width = 0;  // columns; 0: no limit
-  bool ascii = false;     // by the locale it has no UTF-8: lines are drawn in ASCII
+  bool color = false;      // only on a terminal
+  std::size_t width = 0;   // columns; 0: no limit
+  std::size_t height = 0;  // rows; 0: no limit
+  bool ascii = false;      // by the locale it has no UTF-8: lines are drawn in ASCII
+  bool cursor = false;     // a terminal whose cursor can be moved
 };
 
 struct Column {

@@ -8,6 +8,7 @@
 #include "tools/god33/arguments.h"
 #include "tools/god33/moment.h"
 #include "tools/god33/pages.h"
+#include "tools/god33/watch.h"
 #include "tools/god33/workflow_view.h"
 
 namespace god33::cli {
@@ -108,8 +109,9 @@ void AddList(CLI::App& noun, Command& chosen) {
   list.add_flag("--running", options->running, "Only those that are not completed")
       ->excludes(completed);
   AddPaging(list, options->paging);
-  list.callback([options, &chosen] {
-    chosen = [options](Session& session) { return List(*options, session); };
+  const auto watch = AddWatch(list);
+  list.callback([options, watch, &chosen] {
+    chosen = Watched(*watch, [options](Session& session) { return List(*options, session); });
   });
 }
 
@@ -132,8 +134,9 @@ void AddGet(CLI::App& noun, Command& chosen) {
       ->type_name("TIME")
       ->excludes(position);
   AddMinPosition(get, options->min_position);
-  get.callback([options, &chosen] {
-    chosen = [options](Session& session) { return Get(*options, session); };
+  const auto watch = AddWatch(get);
+  get.callback([options, watch, &chosen] {
+    chosen = Watched(*watch, [options](Session& session) { return Get(*options, session); });
   });
 }
 
@@ -147,8 +150,9 @@ void AddTimeline(CLI::App& noun, Command& chosen) {
   timeline.add_option("ID", options->id, "The workflow's id")->required()->check(IsUuid());
   AddOrder(timeline, options->order);
   AddPaging(timeline, options->paging);
-  timeline.callback([options, &chosen] {
-    chosen = [options](Session& session) { return Timeline(*options, session); };
+  const auto watch = AddWatch(timeline);
+  timeline.callback([options, watch, &chosen] {
+    chosen = Watched(*watch, [options](Session& session) { return Timeline(*options, session); });
   });
 }
 

@@ -50,6 +50,13 @@ TEST_CASE("help is data, with examples and exit codes, for every command") {
                                                        {"event", "list"},
                                                        {"event", "descendants"},
                                                        {"event", "ancestors"},
+                                                       {"event", "stream"},
+                                                       {"event", "replay"},
+                                                       {"event", "replay", "list"},
+                                                       {"event", "replay", "get"},
+                                                       {"event", "replay", "wait"},
+                                                       {"event", "replay", "cancel"},
+                                                       {"event", "schema"},
                                                        {"event", "types"},
                                                        {"workflow"},
                                                        {"workflow", "list"},
@@ -111,6 +118,22 @@ TEST_CASE("bad arguments end with 2, one line that names them, and nothing on st
       {{"event", "publish", "a.b", "--json", "[]"}, "--json: expected a JSON object"},
       {{"event", "publish", "a.b", "--json", "{}", "--exchange", ""}, "--exchange"},
       {{"event", "publish", "a.b", "--json", "{}"}, "RABBITMQ_URL is not set"},
+      {{"event", "list", "--interval", "1s"}, "--interval requires --watch"},
+      {{"event", "list", "--watch", "--interval", "10ms"}, "--interval: expected a span of time"},
+      {{"event", "list", "--watch", "--interval", "2h"}, "--interval: expected a span of time"},
+      {{"event", "replay"}, "expected a filter"},
+      {{"event", "replay", "--workflow", "x"}, "--workflow: expected a UUID"},
+      {{"event", "replay", "--type", "a..b"}, "--type"},
+      {{"event", "replay", "--since", "soon"}, "--since: expected"},
+      {{"event", "replay", "--from-position", "0"}, "--from-position"},
+      {{"event", "replay", "--from-position", "1", "--rate", "0"}, "--rate"},
+      {{"event", "replay", "--from-position", "1", "--live", "--exchange", "x"}, "excludes"},
+      {{"event", "replay", "--from-position", "1", "--dry-run", "--detach"}, "excludes"},
+      {{"event", "replay", "--rate", "5", "list"}, "--rate: belongs to the start of a replay"},
+      {{"event", "replay", "get", kId, "--rate", "5"}, "--rate: belongs to the start of a replay"},
+      {{"event", "replay", "cancel"}, "ID is required"},
+      {{"event", "replay", "wait", "x"}, "expected a UUID"},
+      {{"event", "schema", "--example"}, "--example needs a TYPE"},
       {{"workflow", "list", "--completed", "--running"}, "excludes"},
       {{"workflow", "get", kId, "--at-position", "0"}, "--at-position"},
       {{"workflow", "get", kId, "--at-position", "1", "--at-time", "1h"}, "excludes"},
@@ -158,7 +181,14 @@ TEST_CASE("a manager that is not there ends with 5 and says where it was looked 
                                            {"dlq", "send-back", "1"},
                                            {"dlq", "send-back", "--all-matching", "--yes"},
                                            {"dlq", "drop", "1"},
-                                           {"dlq", "drop", "--all-matching"}}) {
+                                           {"dlq", "drop", "--all-matching"},
+                                           {"dlq", "list", "--watch"},
+                                           {"event", "replay", "--from-position", "1"},
+                                           {"event", "replay", "--from-position", "1", "--live"},
+                                           {"event", "replay", "list"},
+                                           {"event", "replay", "get", kId},
+                                           {"event", "replay", "wait", kId},
+                                           {"event", "replay", "cancel", kId}}) {
     setenv("GOD33_EVENT_STORE_MANAGER_ADDR", kNobody, 1);
     const Result result = RunTool(command);
     unsetenv("GOD33_EVENT_STORE_MANAGER_ADDR");
@@ -179,7 +209,8 @@ TEST_CASE("a service that is not there ends with 5 and says where it was looked 
                                            {"agent", "list"},
                                            {"agent", "get", "x"},
                                            {"agent", "checkpoints", "x"},
-                                           {"agent", "events", "x"}}) {
+                                           {"agent", "events", "x"},
+                                           {"workflow", "list", "--watch"}}) {
     command.insert(command.end(), {"--api", kNobody});
     const Result result = RunTool(command);
     CAPTURE(result.err);
@@ -189,6 +220,25 @@ TEST_CASE("a service that is not there ends with 5 and says where it was looked 
     CHECK(Has(result.err, "(SERVICE_UNAVAILABLE)"));
     CHECK(Has(result.err, "GOD33_EVENT_STORE_API_ADDR"));
   }
+}
+
+TEST_CASE("schemas need no service") {
+  const Result types = RunTool({"event", "schema", "--api", kNobody});
+  CHECK(types.code == 0);
+  CHECK(Has(types.out, "bmad.workflow.started"));
+  CHECK(Has(types.err, "Only the registered types"));
+  const Result type = RunTool({"event", "schema", "bmad.workflow.started"});
+  CHECK(type.code == 0);
+  CHECK(Has(type.out, "project_name  string  yes"));
+  CHECK(type.err.empty());
+}
+
+TEST_CASE("an event type without a schema ends with 3 and names near ones") {
+  const Result result = RunTool({"event", "schema", "bmad.workflow.start"});
+  CHECK(result.code == 3);
+  CHECK(result.out.empty());
+  CHECK(Has(result.err, "(SCHEMA_NOT_FOUND)"));
+  CHECK(Has(result.err, "near ones: bmad.workflow.started;"));
 }
 
 TEST_CASE("a broker that is not there ends with 5 and never shows its password") {

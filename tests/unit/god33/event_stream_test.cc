@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "base/error.h"
+#include "tools/god33/api_client.h"
 
 namespace god33::cli {
 namespace {
