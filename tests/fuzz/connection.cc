@@ -94,7 +94,7 @@ class Site {
   void Settle() {
     do {
       for (std::unique_ptr<Responder>& responder : std::exchange(later_, {})) {
-        responder->Send({.body = "later"});
+        responder->Send({.body = "later\n"});
       }
       core_->io.restart();
     } while (core_->io.poll() > 0 || !later_.empty());
@@ -125,7 +125,7 @@ class Site {
       static_cast<void>(stream->Write("two", [] {}));
       return stream->Close();
     }
-    responder->Send({.headers = {{"X-Query", request.query}}, .body = "now"});
+    responder->Send({.headers = {{"X-Query", request.query}}, .body = "now\n"});
   }
 
   void Upgrade(Responder& responder) {
@@ -163,12 +163,11 @@ std::size_t NextPiece(std::string_view bytes, std::uint8_t how) {
   return std::min({most, head + 4, bytes.size()});
 }
 
-// Heads of answers in what came before a WebSocket. Bodies have no such line, and no header can forge one.
+// Heads of answers in what came before a WebSocket: they begin lines, which no header can forge.
 std::size_t CountAnswers(std::string_view received) {
   std::size_t count = 0;
   for (std::size_t at = 0; (at = received.find("HTTP/1.1 ", at)) != std::string_view::npos; ++at) {
-    const bool begins = at == 0 || received[at - 1] == '\n' ||
-                        received.substr(at - 3, 3) == "now" || received.substr(at - 3, 3) == "ter";
+    const bool begins = at == 0 || received[at - 1] == '\n';
     if (begins && received.substr(at, 12) != "HTTP/1.1 100") ++count;
   }
   return count;

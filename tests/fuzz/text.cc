@@ -75,6 +75,8 @@ void CheckPattern(std::string_view text) {
         pattern_text);
 }
 
+constexpr std::size_t kLongToken = 380;
+
 // Input: a token, or what stands in one.
 template <typename Token>
 void CheckToken(std::string_view text, absl::StatusOr<Token> (*decode)(const std::string&),
@@ -82,7 +84,8 @@ void CheckToken(std::string_view text, absl::StatusOr<Token> (*decode)(const std
   const std::string forms[] = {std::string(text), absl::WebSafeBase64Escape(ToAbsl(text))};
   for (const std::string& form : forms) {
     const auto token = decode(form);
-    if (!token.ok()) continue;
+    // One that was made up may be as long as a token can be, and a little longer when written again.
+    if (!token.ok() || form.size() > kLongToken) continue;
     const auto again = decode(encode(*token));
     Check(again.ok() && encode(*again) == encode(*token), "a token comes back", form);
   }
