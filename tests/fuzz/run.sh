@@ -27,7 +27,7 @@ esac
 options=(
   -artifact_prefix="$found/"
   -dict="$HERE/$dictionary.dict"
-  -timeout=10 # of one input; the slowest ones take some 10 ms
+  -timeout=25 # of one input, which takes some milliseconds, on a machine that may be busy
   -rss_limit_mb=2048
   -malloc_limit_mb=256
   -max_len=8192
