@@ -41,7 +41,7 @@ add_link_options(-Wl,--as-needed)
 # Designated initializers leave out what keeps its default; GCC 12 calls that missing. Its warnings about
 # overlapping copies are wrong for std::string (GCC bug 105329).
 set(GOD33_WARNINGS -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Werror
-  -Wno-missing-field-initializers -Wno-restrict)
+  -Wno-missing-field-initializers $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 
 # god33_library(<name> [DOMAIN] SOURCES ... DEPS ...): the library libs/<name>, linked as god33::<name>.
 # DOMAIN marks pure code: it may link god33::base, god33::json, other DOMAIN libraries and Abseil.

@@ -1,8 +1,8 @@
 #include "event/fields.h"
 
+#include <string_view>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "base/strings.h"
 #include "json/text.h"
 #include "json/write.h"
@@ -14,6 +14,39 @@ namespace {
 std::string KeyOf(std::string_view quoted) {
   return json::Unescape(quoted, json::LoneSurrogate::kKeep);
 }
+
+// The keys of one object. Takes no longer where somebody has taken k, k_, k__ and so on.
+class Keys {
+ public:
+  void Add(std::string_view key) {
+    const auto [tails, count] = Split(key);
+    tails->try_emplace(count, count + 1);
+  }
+
+  // Adds the key with so many '_' behind it that it is a new one; returns how many.
+  std::size_t AddNew(std::string_view key) {
+    const auto [tails, count] = Split(key);
+    std::size_t free = count;
+    for (auto next = tails->find(free); next != tails->end(); next = tails->find(free)) {
+      free = next->second;
+    }
+    // Who comes by again goes there in one step.
+    for (std::size_t at = count; at != free;) at = std::exchange((*tails)[at], free);
+    tails->emplace(free, free + 1);
+    return free - count;
+  }
+
+ private:
+  // Keys that differ only in how many '_' they end with, by that number: where to look for a free one.
+  using Tails = absl::flat_hash_map<std::size_t, std::size_t>;
+
+  std::pair<Tails*, std::size_t> Split(std::string_view key) {
+    const std::size_t stem = key.find_last_not_of('_') + 1;
+    return {&tails_[std::string(key.substr(0, stem))], key.size() - stem};
+  }
+
+  absl::flat_hash_map<std::string, Tails> tails_;  // by what is before the '_'
+};
 
 }  // namespace
 
@@ -71,26 +104,24 @@ void AddToMeta(std::string& meta, const std::vector<NewMember>& members) {
   std::string merged;
   json::Writer writer(merged);
   writer.BeginObject();
-  absl::flat_hash_set<std::string> keys;
+  Keys keys;
   if (!meta.empty()) {
     const json::Value old = json::Value::Checked(meta);
     if (old.is_object()) {
       for (const json::Member member : old.members()) {
-        keys.insert(KeyOf(member.raw_key));
+        keys.Add(KeyOf(member.raw_key));
         writer.RawKey(member.raw_key);
         writer.Raw(member.value.text());
       }
     } else {
-      keys.insert("meta");
+      keys.Add("meta");
       writer.Key("meta");
       writer.Raw(old.text());
     }
   }
   for (const NewMember& member : members) {
     std::string quoted = member.key;
-    for (std::string key = KeyOf(quoted); !keys.insert(key).second; key.push_back('_')) {
-      quoted.insert(quoted.size() - 1, 1, '_');
-    }
+    quoted.insert(quoted.size() - 1, keys.AddNew(KeyOf(quoted)), '_');
     writer.RawKey(quoted);
     writer.Raw(member.json);
   }

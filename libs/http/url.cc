@@ -52,6 +52,7 @@ absl::StatusOr<Parameters> ParseQuery(std::string_view query) {
     const std::string_view raw_value = piece.substr(std::min(equals + 1, piece.size()));
     absl::StatusOr<std::string> name = DecodeFormText(piece.substr(0, equals));
     absl::StatusOr<std::string> value = DecodeFormText(raw_value);
+    if (equals == 0) return InvalidField("query", "a parameter has no name");
     if (!name.ok() || !value.ok()) {
       const std::string_view shown = piece.substr(0, std::min<std::size_t>(equals, 80));
       return InvalidField(name.ok() ? *name : shown,

@@ -18,7 +18,7 @@ using Parameters = std::vector<std::pair<std::string, std::string>>;
 
 // A query string, "a=1&b=2", in its order and with its repetitions. As in HTML forms, '+' is a
 // blank; a piece without '=' has an empty value, an empty piece is none. InvalidArgument names the
-// parameter that can't be decoded.
+// parameter that can't be decoded, or is about "query" for one without a name.
 absl::StatusOr<Parameters> ParseQuery(std::string_view query);
 
 }  // namespace god33::http

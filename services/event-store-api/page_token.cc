@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "base/error.h"
 #include "base/strings.h"
+#include "base/timestamp.h"
 
 namespace god33::api {
 namespace {
@@ -81,7 +82,7 @@ absl::StatusOr<TimeToken> DecodeTimeToken(const std::string& text) {
   if (!fields || (*fields)[0] != "t1") return Invalid();
   const auto micros = Number((*fields)[2]);
   const auto id = Uuid::Parse((*fields)[3]);
-  if (!micros || !id) return Invalid();
+  if (!micros || !id || !InTimestampRange(absl::FromUnixMicros(*micros))) return Invalid();
   return TimeToken{.fingerprint = (*fields)[1], .unix_micros = *micros, .id = *id};
 }
 

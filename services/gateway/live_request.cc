@@ -72,23 +72,31 @@ absl::StatusOr<std::optional<std::int64_t>> ReadPosition(const json::Value& fram
   return InvalidField(name, "expected a position: an integer from 0");
 }
 
+absl::Status ReadFilters(const json::Value& filters, StreamEventsRequest& request) {
+  if (!filters.is_object()) return InvalidField("filters", "expected an object");
+  if (absl::Status status = transcode::ReadJson(filters.text(), request); !status.ok()) {
+    return InvalidField(StrCat("filters.", FieldOf(status)), MessageOf(status));
+  }
+  if (request.has_after()) {
+    return InvalidField("filters.after", "\"after\" belongs beside the filters");
+  }
+  if (request.within() != 0) {
+    return InvalidField("filters.within", "\"within\" belongs beside the filters");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ReadSubscribe(const json::Value& frame, StreamEventsRequest& request) {
   for (const json::Member& member : frame.members()) {
-    if (member.Is("type") || member.value.is_null()) continue;
-    if (member.Is("filters")) {
-      if (!member.value.is_object()) return InvalidField("filters", "expected an object");
-      if (absl::Status status = transcode::ReadJson(member.value.text(), request); !status.ok()) {
-        return InvalidField(StrCat("filters.", FieldOf(status)), MessageOf(status));
-      }
-      if (request.has_after()) {
-        return InvalidField("filters.after", "\"after\" belongs beside the filters");
-      }
-      if (request.within() != 0) {
-        return InvalidField("filters.within", "\"within\" belongs beside the filters");
-      }
-    } else if (!member.Is("after") && !member.Is("within")) {
-      return InvalidField(Clip(member.key(), kMostNameBytes), "there is no such member");
+    if (member.value.is_null() || member.Is("type") || member.Is("filters") || member.Is("after") ||
+        member.Is("within")) {
+      continue;
     }
+    return InvalidField(Clip(member.key(), kMostNameBytes), "there is no such member");
+  }
+  // Of duplicates the last counts, as everywhere; its filters are not added to the others'.
+  if (const auto filters = frame.Find("filters"); filters && !filters->is_null()) {
+    if (absl::Status status = ReadFilters(*filters, request); !status.ok()) return status;
   }
   const auto after = ReadPosition(frame, "after");
   if (!after.ok()) return after.status();

@@ -1,6 +1,9 @@
 #include "event/fields.h"
 
 #include <catch2/catch.hpp>
+#include <string>
+
+#include "base/clock.h"
 
 namespace god33::event {
 namespace {
@@ -95,6 +98,30 @@ TEST_CASE("a key that is there stays, and the new one gets an underscore") {
   CHECK(Merged(R"({"a":1})", {{R"("a")", "2"}, {R"("a")", "3"}}) == R"({"a":1,"a_":2,"a__":3})");
   CHECK(Merged(R"({"a":1,"a_":2})", {{R"("a")", "3"}}) == R"({"a":1,"a_":2,"a__":3})");
   CHECK(Merged(R"({"\u0061":1})", {{R"("a")", "2"}}).find("\"a_\":2") != std::string::npos);
+}
+
+TEST_CASE("a new key's underscores fill gaps") {
+  CHECK(Merged(R"({"a":1,"a__":2,"_":3})",
+               {{R"("a")", "4"}, {R"("a")", "5"}, {R"("a_")", "6"}, {R"("_")", "7"}}) ==
+        R"({"a":1,"a__":2,"_":3,"a_":4,"a___":5,"a____":6,"__":7})");
+}
+
+TEST_CASE("keys that run into each other over and over cost no more than their text") {
+  constexpr std::size_t kKeys = 3000;  // looked for one by one, these take many seconds
+  std::string meta = "{";
+  std::vector<NewMember> members;
+  for (std::size_t i = 0; i < kKeys; ++i) {
+    const std::string key = "\"k" + std::string(i, '_') + "\"";
+    meta += (i == 0 ? "" : ",") + key + ":0";
+    members.push_back({key, "1"});
+  }
+  meta += "}";
+  const std::int64_t start = MonotonicNanos();
+  AddToMeta(meta, members);
+  CHECK(absl::Nanoseconds(MonotonicNanos() - start) < absl::Seconds(2));
+  const json::Value merged = json::Value::Checked(meta);
+  CHECK(merged.Find("k" + std::string(2 * kKeys - 1, '_')).has_value());
+  CHECK_FALSE(merged.Find("k" + std::string(2 * kKeys, '_')).has_value());
 }
 
 TEST_CASE("what a meta has stays as it was written, duplicates and escapes included") {

@@ -89,8 +89,12 @@ TEST_CASE("a damaged page token is refused or another sound one") {
   }
 }
 
+// The years 0001 to 9999: no row has another time, and PostgreSQL can't hold every one.
+constexpr std::int64_t kLeastMicros = -62135596800'000'000;
+constexpr std::int64_t kMostMicros = 253402300799'999'999;
+
 TEST_CASE("a time token comes back as it was") {
-  for (const std::int64_t micros : {INT64_MIN, std::int64_t{-1}, std::int64_t{0}, INT64_MAX}) {
+  for (const std::int64_t micros : {kLeastMicros, std::int64_t{-1}, std::int64_t{0}, kMostMicros}) {
     const TimeToken token{.fingerprint = "0123456789abcdef",
                           .unix_micros = micros,
                           .id = *Uuid::Parse("6f9619ff-8b86-4011-b42d-00c04fc964ff")};
@@ -99,6 +103,15 @@ TEST_CASE("a time token comes back as it was") {
     CHECK(decoded->fingerprint == token.fingerprint);
     CHECK(decoded->unix_micros == micros);
     CHECK(decoded->id == token.id);
+  }
+}
+
+TEST_CASE("a time token of a time that no row can have is refused") {
+  for (const std::int64_t micros : {INT64_MIN, kLeastMicros - 1, kMostMicros + 1, INT64_MAX}) {
+    CAPTURE(micros);
+    const std::string text =
+        EncodeTimeToken({.fingerprint = "f", .unix_micros = micros, .id = Uuid()});
+    CHECK(FieldOf(DecodeTimeToken(text).status()) == "page_token");
   }
 }
 

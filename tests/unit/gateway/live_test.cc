@@ -207,6 +207,15 @@ TEST_CASE("within goes with the position, there and back") {
   CHECK_FALSE(ReadClientFrame(R"({"type":"subscribe","filters":{"within":5}})").ok());
 }
 
+TEST_CASE("of filters that stand twice in a frame the last ones count, alone") {
+  const auto frame = ReadClientFrame(
+      R"({"type":"subscribe","filters":{"event_types":["a"],"project":"p"},"filters":{"event_types":["b"]}})");
+  REQUIRE(frame.ok());
+  REQUIRE(frame->subscribe->event_types_size() == 1);
+  CHECK(frame->subscribe->event_types(0) == "b");
+  CHECK_FALSE(frame->subscribe->has_project());
+}
+
 TEST_CASE("HTTP/1.0 gets an event stream, too") {
   LiveStore store;
   Gateway gateway(store.address());

@@ -33,7 +33,14 @@ TEST_CASE("query names and values are decoded after splitting") {
 
 TEST_CASE("empty pieces of a query are nothing, missing values are empty") {
   CHECK(ParseQuery("")->empty());
-  CHECK(*ParseQuery("&&a&=x&b=&") == Parameters{{"a", ""}, {"", "x"}, {"b", ""}});
+  CHECK(*ParseQuery("&&a&b=&") == Parameters{{"a", ""}, {"b", ""}});
+}
+
+TEST_CASE("a value without a name is refused") {
+  for (const char* query : {"=x", "a=1&=", "=%zz"}) {
+    CAPTURE(query);
+    CHECK(FieldOf(ParseQuery(query).status()) == "query");
+  }
 }
 
 TEST_CASE("a query that can't be decoded names the parameter") {
