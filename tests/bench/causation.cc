@@ -3,6 +3,7 @@
 
 #include <cstdio>
 
+#include "absl/functional/function_ref.h"
 #include "base/strings.h"
 #include "services/event-store-api/causation_walk.h"
 #include "testing/random.h"
@@ -18,6 +19,7 @@ constexpr char kUsage[] = R"(usage: bench_causation ACTION
   chain N          stores a root and N events in a row; prints it
   walk ROOT N T    finds ROOT's N descendants T times; prints the milliseconds of each: for positions and
                    depths, and with their ids
+  recurse ROOT N T   the same by a recursive CTE over the table id_edges (parent_id, child_id), with ids
 )";
 
 using Ids = std::vector<std::string>;
@@ -99,32 +101,56 @@ std::vector<Uuid> IdsOf(const causation::Walk& walk, pg::Connection& connection)
   return ids;
 }
 
+// Times what finds the root and `expected` events below it: `find` returns how many there were.
+void Time(std::size_t expected, std::size_t times, absl::FunctionRef<std::size_t()> find) {
+  for (; times > 0; --times) {
+    const std::size_t found = find();
+    if (found != expected + 1) {
+      Fail(absl::InternalError(StrCat("found ", found - 1, " events, not ", expected)));
+    }
+  }
+}
+
 void Walk(const Uuid& root, std::size_t expected, std::size_t times) {
   api::Reader reader({.database = StoreDatabase(), .connections = 1});
-  for (; times > 0; --times) {
-    Check(reader.Run([&](pg::Connection& connection) {
+  Check(reader.Run([&](pg::Connection& connection) {
+    Time(expected, times, [&] {
       const Stopwatch watch;
       const api::Reach reach = WalkFrom(reader, connection, root);
       const double walked = watch.Seconds();
       const std::size_t found = IdsOf(reach.walk, connection).size();
       std::printf("%.3f %.3f\n", walked * 1000, watch.Seconds() * 1000);
-      return found == expected + 1
-                 ? absl::OkStatus()
-                 : absl::InternalError(StrCat("the walk found ", found - 1, " events"));
-    }));
-  }
+      return found;
+    });
+    return absl::OkStatus();
+  }));
+}
+
+void Recurse(const Uuid& root, std::size_t expected, std::size_t times) {
+  constexpr pg::Statement kRecurse = {"recurse", R"sql(
+    WITH RECURSIVE walk (id, depth) AS (
+      SELECT $1::uuid, 0
+      UNION SELECT e.child_id, walk.depth + 1 FROM walk JOIN id_edges AS e ON e.parent_id = walk.id)
+    SELECT id, min(depth) FROM walk GROUP BY id)sql"};
+  const auto connection = Must(pg::Connection::Open(StoreDatabase()));
+  Time(expected, times, [&] {
+    const Stopwatch watch;
+    const pg::Result rows = Must(connection->Query(kRecurse, pg::Params().Id(root)));
+    std::printf("%.3f\n", watch.Seconds() * 1000);
+    return static_cast<std::size_t>(rows.rows());
+  });
 }
 
 int Main(int argc, char** argv) {
   Arguments arguments(argc, argv, kUsage);
   const std::string action = arguments.Text();
-  if (action == "walk") {
+  if (action == "walk" || action == "recurse") {
     const auto root = Uuid::Parse(arguments.Text());
     if (!root) arguments.Usage();
     const std::size_t expected = arguments.Count();
     const std::size_t times = arguments.Count();
     arguments.End();
-    Walk(*root, expected, times);
+    (action == "walk" ? Walk : Recurse)(*root, expected, times);
     return 0;
   }
   const std::size_t size = arguments.Count();

@@ -1,10 +1,12 @@
-// bench_http ADDRESS CLIENTS N: N requests by GET, whose paths are lines of input, by clients that each keep a
-// connection. It prints how many there were and how long they took.
+// bench_http ADDRESS CLIENTS N [RATE]: N requests by GET, whose paths are lines of input, by clients that each keep a
+// connection; together at most RATE a second. It prints how many there were and how long they took.
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
+#include <chrono>
 #include <thread>
 
 #include "absl/synchronization/mutex.h"
@@ -45,10 +47,11 @@ class Client {
 };
 
 int Main(int argc, char** argv) {
-  Arguments arguments(argc, argv, "usage: bench_http ADDRESS CLIENTS N < PATHS\n");
+  Arguments arguments(argc, argv, "usage: bench_http ADDRESS CLIENTS N [RATE] < PATHS\n");
   const Address address = Address::Parse(arguments.Text());
   const std::size_t clients = arguments.Count();
   const std::size_t count = arguments.Count();
+  const std::size_t rate = arguments.more() ? arguments.Count() : 0;
   arguments.End();
   const std::vector<std::string> paths = InputLines();
   if (paths.empty()) Fail(absl::InvalidArgumentError("no paths on standard input"));
@@ -56,18 +59,22 @@ int Main(int argc, char** argv) {
   std::atomic<std::size_t> next = 0;
   absl::Mutex mutex;
   Latencies latencies;
+  const Stopwatch watch;
   const auto ask = [&] {
     Client client(address);
     std::vector<double> milliseconds;
     for (std::size_t i = next++; i < count; i = next++) {
-      const Stopwatch watch;
+      if (rate > 0) {
+        const double early = static_cast<double>(i) / static_cast<double>(rate) - watch.Seconds();
+        std::this_thread::sleep_for(std::chrono::duration<double>(std::max(early, 0.0)));
+      }
+      const Stopwatch asked;
       client.Get(paths[i % paths.size()]);
-      milliseconds.push_back(watch.Seconds() * 1000);
+      milliseconds.push_back(asked.Seconds() * 1000);
     }
     absl::MutexLock lock(&mutex);
     for (const double value : milliseconds) latencies.Add(value);
   };
-  const Stopwatch watch;
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < clients; ++i) threads.emplace_back(ask);
   for (std::thread& thread : threads) thread.join();

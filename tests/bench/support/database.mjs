@@ -62,12 +62,12 @@ export class BenchDatabase {
     return secondsOf('log', ['write', seed, events], {env: {DATABASE_URL: this.writer}});
   }
 
-  manager(environment = {}) {
-    return this.set.manager({DATABASE_URL: this.writer, ...environment});
+  manager() {
+    return this.set.manager({DATABASE_URL: this.writer}, `event-store-manager-${this.name}`);
   }
 
-  api(environment = {}) {
-    return this.set.api({DATABASE_URL: this.reader, ...environment});
+  api() {
+    return this.set.api({DATABASE_URL: this.reader}, `event-store-api-${this.name}`);
   }
 
   // Bytes of write-ahead log that `work` causes, on all databases of the server.

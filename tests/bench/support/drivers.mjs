@@ -57,7 +57,7 @@ export function psql(url, lines) {
 // Transactions a second of a pgbench script: `clients` at once, `each` transactions of every one.
 export async function pgbench(url, script, {clients, each}) {
   const out = await mustRun('pgbench', ['--no-vacuum', '--protocol=prepared', `--client=${clients}`,
-    `--jobs=${Math.min(clients, 2)}`, `--transactions=${each}`, '--file=/dev/stdin', url],
+    `--jobs=${Math.min(clients, 2)}`, `--transactions=${each}`, '--file=-', url],
   {env: BASE_ENVIRONMENT, input: script, timeout: TIMEOUT});
   const tps = out.match(/^tps = ([\d.]+)/m);
   if (tps === null || /failed.*: [1-9]/.test(out)) throw new Error(`pgbench: ${out}`);

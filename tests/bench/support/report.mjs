@@ -27,6 +27,8 @@ export class Row {
 
   // Without `floor` there is nothing to compare with.
   add(ours, floor) {
+    const measured = [ours, floor].filter((value) => value !== undefined);
+    if (!measured.every((value) => Number.isFinite(value) && value >= 0)) throw new Error(`${this.what}: ${measured}`);
     this.ours.push(ours);
     if (floor === undefined) return;
     this.floor.push(floor);
