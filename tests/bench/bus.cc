@@ -16,12 +16,13 @@ namespace {
 constexpr char kUsage[] = R"(usage: bench_bus ACTION
   publish EXCHANGE SEED N [RATE]   N events, persistent and confirmed; at most RATE a second
   consume QUEUE N                  takes N messages, acks them and does nothing else
-  give-back QUEUE N                takes N messages and hands them back, so that they are redelivered
+  give-back QUEUE N                takes N (at most 65,535) messages and hands them back, so that they are redelivered
 )";
 
-constexpr std::size_t kConfirmed = 1000;   // events published at a time
-constexpr std::uint16_t kPrefetch = 4000;  // as the manager's
-constexpr std::size_t kAcked = 1000;       // messages acked at a time
+constexpr std::size_t kConfirmed = 1000;         // events published at a time
+constexpr std::uint16_t kPrefetch = 4000;        // as the manager's
+constexpr std::uint16_t kMostPrefetch = 65'535;  // 0 is no more than 2,000 at a quorum queue
+constexpr std::size_t kAcked = 1000;             // messages acked at a time
 constexpr amqp_channel_t kChannel = amqp::Connection::kChannel;
 
 std::unique_ptr<amqp::Connection> Connect() {
@@ -95,7 +96,7 @@ int Main(int argc, char** argv) {
     const std::size_t count = arguments.Count();
     arguments.End();
     const bool back = action == "give-back";
-    Take(place, count, back ? 0 : kPrefetch, back ? 0 : kAcked);
+    Take(place, count, back ? kMostPrefetch : kPrefetch, back ? 0 : kAcked);
   } else {
     arguments.Usage();
   }

@@ -23,7 +23,7 @@ export async function bench(run) {
   const drain = async (done) => {
     const began = performance.now();
     await manager.start();
-    await until('all is done', done, {within: 300_000, every: 10});
+    await done();
     await manager.stop();
     const seconds = (performance.now() - began) / 1000;
     if ((await run.messagesIn(QUEUE)) !== 0) throw new Error('not all was acked');
@@ -31,13 +31,14 @@ export async function bench(run) {
   };
   await run.withQueue(BARE_QUEUE, EXCHANGE, () => run.repeat(async (i, oursFirst) => {
     await bus('publish', EXCHANGE, i + 1, events);
-    await drain(async () => (await database.head()) === (i + 1) * events);
+    await drain(async () => { await database.untilHead((i + 1) * events); await database.untilFollowed(); });
     await bus('consume', BARE_QUEUE, events);
 
     await bus('publish', EXCHANGE, i + 1, events);
     for (const queue of [QUEUE, BARE_QUEUE]) await bus('give-back', queue, events);
     let written;
-    const known = async () => (await manager.metric('god33_events_duplicate_total')) === events;
+    const known = () => until('all are known', async () =>
+      (await manager.metric('god33_events_duplicate_total')) === events, {within: 300_000, every: 20});
     const {ours, floor} = await inTurns(oursFirst, async () => {
       let seconds;
       written = await database.walOf(async () => { seconds = await drain(known); });

@@ -3,7 +3,6 @@
 import {rmSync} from 'node:fs';
 import path from 'node:path';
 import {Database} from '../../e2e/support/database.mjs';
-import {until} from '../../e2e/support/wait.mjs';
 import {psql, secondsOf} from './drivers.mjs';
 
 // What a batch writes for each event, with the column that tells to which events of the log a row belongs.
@@ -52,9 +51,14 @@ export class BenchDatabase {
     return this.value('SELECT coalesce(max(position), 0) FROM event_ids');
   }
 
+  // Until the log has so many events.
   untilHead(position) {
-    return until(`${this.name} has ${position} events`, async () => (await this.head()) >= position,
-      {within: 600_000, every: 10});
+    return this.#until(`(SELECT coalesce(max(position), 0) FROM event_ids) >= ${position}`);
+  }
+
+  // Until relay and projector of a running manager have come to the log's end.
+  untilFollowed() {
+    return this.#until('(SELECT count(*) FROM cursors WHERE position = (SELECT max(position) FROM event_ids)) >= 2');
   }
 
   // Stores events by the batch writer, without the bus. Returns the seconds.
@@ -93,4 +97,10 @@ export class BenchDatabase {
   }
 
   #asAdmin;
+
+  // Looked at by the server itself: a connection for each look would slow down what is measured.
+  #until(condition) {
+    return this.psql('SET statement_timeout = 600000;',
+      `DO $$ BEGIN WHILE NOT (${condition}) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$;`);
+  }
 }
