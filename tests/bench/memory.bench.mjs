@@ -38,6 +38,7 @@ export async function bench(run) {
     const end = (await database.head()) + events;
     const stored = drive('bus', ['publish', EXCHANGE, i + 1, events], {env: run.broker})
       .then(() => database.untilHead(end));
+    stored.catch(() => {}); // told below
     await until('there is something to read', async () => (await database.head()) >= 100);
     await Promise.all([stored,
       figuresOf('http', [running.gateway.rest, 10, run.size(3000, 50)], {input: ['/api/v1/events?limit=100']})]);
