@@ -10,7 +10,8 @@ export class BenchRun {
   static async start({repeats, small, stored, progress}) {
     const run = new BenchRun();
     Object.assign(run, {repeats, small, stored: small ? 2000 : stored, progress});
-    run.set = await TestSet.start('bench');
+    // Each name's servers are those of its last run: the test of the benchmarks must not end a long one's.
+    run.set = await TestSet.start(small ? 'bench-small' : 'bench');
     return run;
   }
 
