@@ -1,0 +1,58 @@
+// The first page of 100 events by each filter that has an index, in logs of 10,000, 100,000 and 1,000,000 events
+// (what --stored says), against itself in the smallest: one gRPC client, 200 different values. Of workflows, sessions
+// and agents each has 100 events in every log, a range of time 200; the type is that of all events.
+
+import {figuresOf} from './support/drivers.mjs';
+import {Row} from './support/report.mjs';
+
+const FILTERS = ['workflow', 'session', 'agent', 'correlation', 'time', 'type'];
+
+export async function bench(run) {
+  const sizes = run.small ? [1000, run.stored] : [10_000, 100_000, run.stored];
+  const logs = [];
+  for (const size of sizes) {
+    const database = await run.filled(size);
+    logs.push({size, api: await database.api(), requests: await requestsOf(database)});
+  }
+  const [smallest, ...larger] = logs;
+  const rows = new Map();
+  for (const {size} of larger) {
+    for (const filter of FILTERS) {
+      rows.set(`${filter} ${size}`, new Row({unit: 'ms (p50)', must: {most: 1.5}, aim: 'flat',
+        what: `filter by ${filter}, ${size.toLocaleString('en')} stored, against ${smallest.size.toLocaleString('en')}`}));
+    }
+  }
+  const page = async ({api, requests}, filter) =>
+    (await figuresOf('calls', ['list', api.grpc, 1, run.size(600, 10)], {input: requests[filter]})).p50_ms;
+  for (const log of logs) for (const filter of FILTERS) await page(log, filter); // prepares
+  await run.repeat(async () => {
+    const said = [];
+    for (const filter of FILTERS) {
+      const floor = await page(smallest, filter);
+      for (const log of larger) rows.get(`${filter} ${log.size}`).add(await page(log, filter), floor);
+      said.push(`${filter} ${floor} to ${rows.get(`${filter} ${larger.at(-1).size}`).ours.at(-1)} ms`);
+    }
+    return said.join('; ');
+  });
+  for (const {api} of logs) await api.stop();
+  return [...rows.values()];
+}
+
+// For each filter, requests with values of events that are spread over the log.
+async function requestsOf(database) {
+  const events = await database.rows(`
+    SELECT event_id, memberships.group_id AS workflow, session_id, agent_id,
+      extract(epoch FROM timestamp) AS seconds
+    FROM (SELECT generate_series(1, $1::bigint, greatest(1, $1::bigint / 200)) AS position) AS spread
+      JOIN events USING (position) JOIN memberships USING (position)`, await database.head());
+  const at = (seconds) => `{ seconds: ${Math.floor(seconds)} nanos: ${Math.round((seconds % 1) * 1e9)} }`;
+  const request = {
+    workflow: (event) => `workflow_id: "${event.workflow}"`,
+    session: (event) => `session_id: "${event.session_id}"`,
+    agent: (event) => `agent_id: "${event.agent_id}"`,
+    correlation: (event) => `correlation_id: "${event.event_id}"`,
+    time: (event) => `start_time ${at(Number(event.seconds))} end_time ${at(Number(event.seconds) + 0.2)}`,
+    type: () => 'event_type: "agent.letta.checkpoint.saved"',
+  };
+  return Object.fromEntries(FILTERS.map((filter) => [filter, events.map((event) => `limit: 100 ${request[filter](event)}`)]));
+}
