@@ -98,9 +98,12 @@ void AnswerCache::Put(const AnswerKey& key, Answer answer) {
     if (state && present->second->answer.point.projected > point.projected) return;
     Drop(present->second, dropped);
   }
-  // In the middle of a position it is true at none.
-  if (fresh.front().answer.frozen || point.within > 0) return;
   if (state && point.projected < FreshSince(key)) return;
+  // In the middle of a position it is true at none.
+  if (fresh.front().answer.frozen || point.within > 0) {
+    pending_[key] = point.projected;  // what was read before comes too late
+    return;
+  }
   entries_.splice(entries_.begin(), fresh);
   by_key_[key] = entries_.begin();
   bytes_ += bytes;

@@ -161,6 +161,11 @@ TEST_CASE(
   f.cache.Put(Workflow(2), AnswerAt(At(10, 10)));
   f.cache.Put(Workflow(2), frozen);
   CHECK(f.Find(Workflow(2)) == 0);
+  // Nor one that was read before, and comes later.
+  f.cache.Put(Workflow(1), AnswerAt(At(12, 10)));
+  f.cache.Put(Workflow(2), AnswerAt(At(12, 11)));
+  CHECK(f.Find(Workflow(1)) == 0);
+  CHECK(f.Find(Workflow(2)) == 0);
 }
 
 TEST_CASE("nothing is found before the first look of the tail, and a second after the last") {
