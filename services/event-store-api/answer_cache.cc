@@ -33,11 +33,22 @@ CacheCounters& AnswerCache::CountersOf(AnswerKind kind) const {
   return metrics_.session;
 }
 
+std::int64_t AnswerCache::FloorOf(AnswerKind kind) const {
+  switch (kind) {
+    case AnswerKind::kEvent:
+      return 0;
+    case AnswerKind::kWorkflow:
+      return workflow_floor_;
+    case AnswerKind::kSession:
+      break;
+  }
+  return session_floor_;
+}
+
 std::int64_t AnswerCache::FreshSince(const AnswerKey& key) const {
   const auto pending = pending_.find(key);
-  return std::max({point_.projected,
-                   key.kind == AnswerKind::kWorkflow ? workflow_floor_ : session_floor_,
-                   pending == pending_.end() ? 0 : pending->second});
+  return std::max(
+      {point_.projected, FloorOf(key.kind), pending == pending_.end() ? 0 : pending->second});
 }
 
 std::int64_t AnswerCache::TrueAt(const Entry& entry) const {
@@ -64,9 +75,8 @@ AnswerCache::Found AnswerCache::Find(const AnswerKey& key, std::int64_t min_posi
   const auto found = by_key_.find(key);
   if (found == by_key_.end()) return counted(counters.misses);
   const Entry& entry = *found->second;
-  if (entry.answer.oldest < point_.horizon && entry.answer.oldest > 0) {
-    return counted(counters.misses);
-  }
+  const bool gone = entry.answer.oldest > 0 && entry.answer.oldest < point_.horizon;
+  if (gone || entry.answer.point.projected < FloorOf(key.kind)) return counted(counters.misses);
   if (!MaySee(principal, entry.answer.project)) return counted(counters.misses);
   const std::int64_t position = TrueAt(entry);
   if (position < min_position) return counted(metrics_.bypassed_min_position);
@@ -107,7 +117,6 @@ void AnswerCache::Put(const AnswerKey& key, Answer answer) {
   entries_.splice(entries_.begin(), fresh);
   by_key_[key] = entries_.begin();
   bytes_ += bytes;
-  states_ += state ? 1 : 0;
   CountersOf(key.kind).entries.Increment();
   while (bytes_ > most_bytes_) {
     CountersOf(entries_.back().key.kind).evictions.Increment();
@@ -128,7 +137,6 @@ LogPoint AnswerCache::point() const {
 
 void AnswerCache::Drop(Entries::iterator entry, Entries& dropped) {
   CountersOf(entry->key.kind).entries.Decrement();
-  states_ -= entry->key.kind != AnswerKind::kEvent ? 1 : 0;
   bytes_ -= entry->bytes;
   by_key_.erase(entry->key);
   dropped.splice(dropped.end(), entries_, entry);
@@ -140,15 +148,10 @@ void AnswerCache::DropIfOlder(const Touch& touch, Entries& dropped) {
   if (found->second->answer.point.projected < touch.position) Drop(found->second, dropped);
 }
 
-void AnswerCache::DropStates(bool workflows, bool sessions, std::int64_t position,
-                             Entries& dropped) {
-  if (states_ == 0) return;
+void AnswerCache::DropAll(bool events, Entries& dropped) {
   for (auto entry = entries_.begin(); entry != entries_.end();) {
     const auto next = std::next(entry);
-    const AnswerKind kind = entry->key.kind;
-    const bool meant =
-        (workflows && kind == AnswerKind::kWorkflow) || (sessions && kind == AnswerKind::kSession);
-    if (meant && entry->answer.point.projected < position) Drop(entry, dropped);
+    if (events || entry->key.kind != AnswerKind::kEvent) Drop(entry, dropped);
     entry = next;
   }
 }
@@ -162,17 +165,13 @@ void AnswerCache::Advance(const LogPoint& point, const Touches& touches, std::in
     DropIfOlder(touch, dropped);
   }
   for (const Touch& touch : touches.late) DropIfOlder(touch, dropped);
-  if (touches.any_session > 0) {
-    session_floor_ = std::max(session_floor_, touches.any_session);
-    DropStates(false, true, touches.any_session, dropped);
-  }
+  session_floor_ = std::max(session_floor_, touches.any_session);
   // What is folded needs no memory: nothing older than point.projected is taken in.
   absl::erase_if(pending_,
                  [&point](const auto& pending) { return pending.second <= point.projected; });
   if (pending_.size() > kMostPending) {
     pending_.clear();
     workflow_floor_ = session_floor_ = point.head;
-    DropStates(true, true, point.head, dropped);
   }
   point_ = point;
   seen_at_ = seen_at;
@@ -182,14 +181,9 @@ void AnswerCache::Advance(const LogPoint& point, const Touches& touches, std::in
 void AnswerCache::Skip(const LogPoint& point, std::int64_t seen_at) {
   Entries dropped;
   absl::MutexLock lock(&mutex_);
-  if (!point_.LeadsTo(point)) {
-    // Another log, or one that was set back: even its events may be others.
-    while (!entries_.empty()) Drop(entries_.begin(), dropped);
-  } else if (point_.generation != point.generation) {
-    DropStates(true, true, std::numeric_limits<std::int64_t>::max(), dropped);
-  } else {
-    DropStates(true, true, point.head, dropped);
-  }
+  // Another log, or one that was set back: even its events may be others.
+  const bool same = point_.LeadsTo(point);
+  if (!same || point_.generation != point.generation) DropAll(!same, dropped);
   pending_.clear();
   workflow_floor_ = session_floor_ = point.head;
   point_ = point;

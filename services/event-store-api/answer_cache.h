@@ -54,7 +54,7 @@ class AnswerCache {
   static constexpr absl::Duration kInterest = absl::Minutes(1);
 
   // Aggregates with events that are not folded yet; with more, states are forgotten.
-  static constexpr std::size_t kMostPending = 10'000;
+  static constexpr std::size_t kMostPending = 50'000;
 
   // With 0 bytes the cache is off: nothing is kept, found or counted.
   AnswerCache(std::size_t most_bytes, CacheMetrics& metrics)
@@ -129,15 +129,16 @@ class AnswerCache {
   using Entries = std::list<Entry>;
 
   CacheCounters& CountersOf(AnswerKind kind) const;
-  // Since when states of this aggregate must have been read, by the projector's position.
+  // States of this kind that were read when the projector was before this are as good as none.
+  std::int64_t FloorOf(AnswerKind kind) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // Since when a state of this aggregate must have been read to be kept, by the projector's position.
   std::int64_t FreshSince(const AnswerKey& key) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   std::int64_t TrueAt(const Entry& entry) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   bool Silent(std::int64_t now) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   void Drop(Entries::iterator entry, Entries& dropped) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void DropIfOlder(const Touch& touch, Entries& dropped) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // All entries of these kinds that were read before `position`; a state's when the projector was.
-  void DropStates(bool workflows, bool sessions, std::int64_t position, Entries& dropped)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // All states, and all events if they are meant, too.
+  void DropAll(bool events, Entries& dropped) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::size_t most_bytes_;
   CacheMetrics& metrics_;
@@ -145,11 +146,11 @@ class AnswerCache {
   Entries entries_ ABSL_GUARDED_BY(mutex_);  // the last used first
   absl::flat_hash_map<AnswerKey, Entries::iterator> by_key_ ABSL_GUARDED_BY(mutex_);
   std::size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::size_t states_ ABSL_GUARDED_BY(mutex_) = 0;  // entries that are no events
   LogPoint point_ ABSL_GUARDED_BY(mutex_);
   std::int64_t seen_at_ ABSL_GUARDED_BY(mutex_) = 0;    // 0: never
   std::int64_t wanted_at_ ABSL_GUARDED_BY(mutex_) = 0;  // 0: never
-  // The newest event of each aggregate behind point_.projected; what is not known stands in the floors.
+  // The newest event of each aggregate behind point_.projected, or where an answer about it was refused; what
+  // is not known stands in the floors.
   absl::flat_hash_map<AnswerKey, std::int64_t> pending_ ABSL_GUARDED_BY(mutex_);
   std::int64_t workflow_floor_ ABSL_GUARDED_BY(mutex_) = 0;
   std::int64_t session_floor_ ABSL_GUARDED_BY(mutex_) = 0;

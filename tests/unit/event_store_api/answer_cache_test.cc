@@ -1,7 +1,7 @@
 #include "services/event-store-api/answer_cache.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
-#include <limits>
 #include <random>
 #include <vector>
 
