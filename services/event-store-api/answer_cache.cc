@@ -89,7 +89,8 @@ bool AnswerCache::Serves(const AnswerKey& key, std::int64_t min_position, std::i
   if (!on()) return false;
   absl::ReaderMutexLock lock(&mutex_);
   if (Silent(now)) return false;
-  return min_position <= (key.kind == AnswerKind::kEvent ? point_.head : point_.projected);
+  if (key.kind == AnswerKind::kEvent) return min_position <= point_.head;
+  return min_position <= point_.projected && FreshSince(key) <= point_.projected;
 }
 
 void AnswerCache::Put(const AnswerKey& key, Answer answer) {

@@ -82,7 +82,7 @@ class AnswerCache {
   Found Find(const AnswerKey& key, std::int64_t min_position, const auth::Principal& principal,
              std::int64_t now, Count count = Count::kYes);
 
-  // Whether `Find` with this min_position can find anything at all.
+  // Whether an answer that is read now would be kept, and found with this min_position.
   bool Serves(const AnswerKey& key, std::int64_t min_position, std::int64_t now) const;
 
   // The database has answered this. It is kept unless the tail already knows that it may be stale, or

@@ -14,7 +14,7 @@ namespace god33::api {
 template <typename Key>
 class Turns {
  public:
-  // Over when it goes out of scope. Moved from, or never begun: nobody waits for it.
+  // Over when it goes out of scope.
   class Turn {
    public:
     Turn() = default;
@@ -32,23 +32,24 @@ class Turns {
 
    private:
     friend class Turns;
-    Turn(Turns* turns, const Key& key, bool waited) : turns_(turns), key_(key), waited_(waited) {}
+    Turn(Turns* turns, const Key& key) : turns_(turns), key_(key) {}
 
     Turns* turns_ = nullptr;
     Key key_{};
     bool waited_ = false;
   };
 
-  // Waits while it is another's turn for this key, but no longer than `timeout`: then both go on.
+  // At once when nobody else has it; otherwise waits until his is over, but no longer than `timeout`. Who has
+  // waited has no turn of his own: whatever he found, he holds up nobody.
   Turn Take(const Key& key, absl::Duration timeout) {
     absl::MutexLock lock(&mutex_);
-    if (taken_.insert(key).second) return Turn(this, key, false);
+    if (taken_.insert(key).second) return Turn(this, key);
     const auto is_free = [this, &key]()
                              ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return !taken_.contains(key); };
-    const bool free = mutex_.AwaitWithTimeout(absl::Condition(&is_free), timeout);
-    if (!free) return Turn(nullptr, key, true);
-    taken_.insert(key);
-    return Turn(this, key, true);
+    mutex_.AwaitWithTimeout(absl::Condition(&is_free), timeout);
+    Turn turn;
+    turn.waited_ = true;
+    return turn;
   }
 
  private:

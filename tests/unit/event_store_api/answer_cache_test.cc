@@ -1,8 +1,10 @@
 #include "services/event-store-api/answer_cache.h"
 
 #include <algorithm>
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <random>
+#include <thread>
 #include <vector>
 
 #include "god33/store/v1/event_store.pb.h"
@@ -187,7 +189,8 @@ TEST_CASE("nothing is found before the first look of the tail, and a second afte
 }
 
 TEST_CASE("a position that memory does not reach is asked of the database") {
-  Fixture f(1 << 20, At(20, 15));
+  Fixture f(1 << 20, At(15, 15));
+  f.cache.Advance(At(20, 15), {}, kNow);
   f.cache.Put(Workflow(1), AnswerAt(At(20, 20)));
   f.cache.Put(Workflow(2), AnswerAt(At(25, 25)));
   f.cache.Put(Event(1), AnswerAt(At(10, 10)));
@@ -199,6 +202,10 @@ TEST_CASE("a position that memory does not reach is asked of the database") {
   CHECK(f.metrics.bypassed_min_position.Value() == 2);
   CHECK(f.cache.Serves(Workflow(3), 15, kNow));
   CHECK_FALSE(f.cache.Serves(Workflow(3), 16, kNow));
+  // A state that waits for the projector would not be kept.
+  f.cache.Advance(At(21, 20), {.events = {{Workflow(3), 21}}}, kNow);
+  CHECK_FALSE(f.cache.Serves(Workflow(3), 0, kNow));
+  CHECK(f.cache.Serves(Workflow(4), 0, kNow));
 }
 
 TEST_CASE("another log, one that was set back, and rebuilt projections leave nothing stale") {
@@ -374,10 +381,28 @@ TEST_CASE("of several who want the same thing one goes ahead, but is not waited 
     const auto first = turns.Take(1, absl::ZeroDuration());
     CHECK_FALSE(first.waited());
     CHECK_FALSE(turns.Take(2, absl::ZeroDuration()).waited());
-    const auto impatient = turns.Take(1, absl::Milliseconds(1));
-    CHECK(impatient.waited());
+    // Both have waited: neither holds up the other.
+    const auto second = turns.Take(1, absl::Milliseconds(1));
+    CHECK(second.waited());
+    CHECK(turns.Take(1, absl::Milliseconds(1)).waited());
   }
   CHECK_FALSE(turns.Take(1, absl::ZeroDuration()).waited());
+
+  std::atomic<int> ahead{0};
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < 2000; ++round) {
+        const auto turn = turns.Take(3, absl::Seconds(20));
+        if (turn.waited()) continue;
+        wrong += ++ahead != 1;
+        --ahead;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(wrong == 0);
 }
 
 }  // namespace
