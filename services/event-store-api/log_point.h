@@ -22,7 +22,7 @@ struct LogPoint {
   }
 };
 
-// The columns that ReadLogPoint expects, for a SELECT list.
+// The columns that ReadLogPoint expects, for a SELECT list. This schema knows one generation only.
 #define GOD33_LOG_POINT_COLUMNS                                            \
   "(SELECT log_id FROM log_identity), "                                    \
   "coalesce((SELECT max(position) FROM event_ids), 0), "                   \
