@@ -8,9 +8,11 @@
 #include "base/executor.h"
 #include "rpc/ops.h"
 #include "rpc/server.h"
+#include "services/event-store-api/answer_cache.h"
 #include "services/event-store-api/causation_store.h"
 #include "services/event-store-api/database_watch.h"
 #include "services/event-store-api/event_store.h"
+#include "services/event-store-api/lookups.h"
 #include "services/event-store-api/metrics.h"
 #include "services/event-store-api/service.h"
 #include "services/event-store-api/session_store.h"
@@ -32,21 +34,26 @@ struct App::Parts {
   explicit Parts(const Config& config)
       : metrics(registry),
         stream_metrics(registry),
+        cache_metrics(registry),
+        cache(config.cache_mib << 20, cache_metrics),
         reader(config.ReaderOptions()),
         events(reader),
-        causation(reader),
+        causation(reader, &cache_metrics.causation),
         workflows(reader),
         history(reader),
         sessions(reader),
+        lookups(events, workflows, history, sessions, cache),
         executor(std::make_unique<Executor>(config.connections, kMostQueued)),
-        streams(config.StreamOptions(), clock, stream_metrics),
-        service(events, causation, workflows, history, sessions, payloads, *executor, streams,
+        streams(config.StreamOptions(), clock, cache, stream_metrics),
+        service(events, causation, workflows, sessions, lookups, payloads, *executor, streams,
                 metrics) {}
 
   wire::PayloadRegistry payloads;
   prometheus::Registry registry;
   Metrics metrics;
   StreamMetrics stream_metrics;
+  CacheMetrics cache_metrics;
+  AnswerCache cache;
   SystemClock clock;
   rpc::Health health;
   Reader reader;
@@ -55,6 +62,7 @@ struct App::Parts {
   WorkflowStore workflows;
   WorkflowHistory history;
   SessionStore sessions;
+  Lookups lookups;
   std::unique_ptr<Executor> executor;
   StreamHub streams;
   QueryService service;

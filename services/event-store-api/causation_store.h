@@ -17,7 +17,9 @@ namespace god33::api {
 // The walk is over positions only; of what it reaches, the events of the answer alone are read.
 class CausationStore {
  public:
-  explicit CausationStore(Reader& reader) : reader_(reader) {}
+  // `counters` of its cache outlive it; nullptr: nothing is counted.
+  explicit CausationStore(Reader& reader, CacheCounters* counters = nullptr)
+      : reader_(reader), walks_(counters) {}
 
   // Fill the answer. Errors: NOT_FOUND (EVENT_NOT_FOUND); OUT_OF_RANGE (retention) when only the event's
   // id is kept; INVALID_ARGUMENT about page_token; ABORTED (LOG_CHANGED) when the token is of another

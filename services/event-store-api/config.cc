@@ -71,6 +71,9 @@ Config ParseConfig(int argc, char** argv) {
   add("--query-timeout-ms", config.query_timeout_ms, "GOD33_QUERY_TIMEOUT_MS",
       "A query that takes longer is given up (QUERY_TOO_SLOW)")
       ->check(CLI::Range(10, 600'000));
+  add("--cache-mib", config.cache_mib, "GOD33_CACHE_MIB",
+      "Memory for answers about single events, workflows and sessions, in MiB; 0: no cache")
+      ->check(CLI::Range(0, 65'536));
   add("--reflection", config.reflection, "GOD33_REFLECTION", "Serve gRPC reflection");
   AddStreamOptions(add, config);
   rpc::ParseOrExit(app, argc, argv);

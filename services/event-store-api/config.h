@@ -14,6 +14,7 @@ struct Config {
   std::string database_role = "god33_reader";
   std::size_t connections = 8;
   int query_timeout_ms = 5000;
+  std::size_t cache_mib = 64;
   bool reflection = true;
   std::size_t streams = 2000;
   std::size_t stream_readers = 2;

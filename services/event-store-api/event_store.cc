@@ -44,7 +44,8 @@ constexpr pg::Statement kMonths = {"log_months", R"sql(
 // Found by id in the month its position says. Of an event that retention dropped only the id is
 // left.
 constexpr pg::Statement kGet = {"get_event", R"sql(
-  SELECT )sql" GOD33_EVENT_COLUMNS R"sql(
+  SELECT )sql" GOD33_EVENT_COLUMNS R"sql(, coalesce(e.project, ''),
+    (SELECT log_id FROM log_identity)
   FROM event_ids AS i
     CROSS JOIN LATERAL (SELECT month FROM log_months WHERE first_position <= i.position
                         ORDER BY first_position DESC LIMIT 1) AS m
@@ -266,8 +267,8 @@ absl::Status EventStore::CountTotal(pg::Connection& connection, const EventSql& 
   return absl::OkStatus();
 }
 
-absl::StatusOr<eventlog::StoredEvent> EventStore::Get(const Uuid& id, std::int64_t min_position) {
-  eventlog::StoredEvent event;
+absl::StatusOr<FoundEvent> EventStore::Get(const Uuid& id, std::int64_t min_position) {
+  FoundEvent found;
   const absl::Status status = reader_.Run([&](pg::Connection& connection) -> absl::Status {
     if (min_position > 0) {
       const auto state = reader_.StateAt(connection, min_position, Reader::Of::kLog);
@@ -283,11 +284,13 @@ absl::StatusOr<eventlog::StoredEvent> EventStore::Get(const Uuid& id, std::int64
       return MakeError(absl::StatusCode::kOutOfRange, "retention",
                        "the event was stored, and dropped when its month's retention ended");
     }
-    event = eventlog::ReadEvent(*rows, 0);
+    found.event = eventlog::ReadEvent(*rows, 0);
+    found.project = rows->Bytes(0, eventlog::kEventColumns);
+    found.log_id = rows->Id(0, eventlog::kEventColumns + 1);
     return absl::OkStatus();
   });
   if (!status.ok()) return status;
-  return event;
+  return found;
 }
 
 absl::StatusOr<std::vector<SeenType>> EventStore::Types() {

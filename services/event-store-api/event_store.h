@@ -20,6 +20,13 @@ struct EventPage {
   std::int64_t position = 0;    // the log's end when the page was read
 };
 
+// One event, and what decides who may see it and for how long.
+struct FoundEvent {
+  eventlog::StoredEvent event;
+  std::string project;  // empty: none, or not known yet
+  Uuid log_id;          // of the log it stands in
+};
+
 struct SeenType {
   std::string name;
   std::int64_t first_position = 0;
@@ -35,7 +42,7 @@ class EventStore {
   absl::StatusOr<EventPage> List(const EventQuery& query);
 
   // NOT_FOUND (EVENT_NOT_FOUND); OUT_OF_RANGE (retention) when only its id is kept.
-  absl::StatusOr<eventlog::StoredEvent> Get(const Uuid& id, std::int64_t min_position);
+  absl::StatusOr<FoundEvent> Get(const Uuid& id, std::int64_t min_position);
 
   // Event types that were ever stored, by name.
   absl::StatusOr<std::vector<SeenType>> Types();

@@ -78,12 +78,12 @@ void EventStream::Open() {
 }
 
 absl::Status EventStream::SetOut(const StreamState& state) {
-  if (request_.after.value_or(0) > state.head) {
-    return InvalidField(
-        "after", StrCat("the log ends at position ", state.head, ", before ", *request_.after));
+  if (request_.after.value_or(0) > state.point.head) {
+    return InvalidField("after", StrCat("the log ends at position ", state.point.head, ", before ",
+                                        *request_.after));
   }
-  log_id_ = state.log_id;
-  point_ = {request_.after.value_or(state.head), request_.within};
+  log_id_ = state.point.log_id;
+  point_ = {request_.after.value_or(state.point.head), request_.within};
   // Without `after` nothing was missed.
   missed_until_ = state.end(order());
   caught_up_ = !request_.after.has_value();
@@ -184,7 +184,7 @@ void EventStream::CatchUp() {
     read_again_at_ = MonotonicNanos() + kReadAgainNanos;
     return;
   }
-  if (read.state.log_id != log_id_) return EndLocked(StreamHub::LogChanged());
+  if (read.state.point.log_id != log_id_) return EndLocked(StreamHub::LogChanged());
   Adapt(read);
   // A standby may know less than the tail does: then a little later.
   if (read.batch.end <= slice.after) read_again_at_ = MonotonicNanos() + kReadAgainNanos;

@@ -1,5 +1,6 @@
 #include "services/event-store-api/log_tail.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/backoff.h"
@@ -25,11 +26,13 @@ constexpr std::int64_t kMostStoredBytes = 2 << 20;
 }  // namespace
 
 LogTail::LogTail(pg::Config database, EventRing& log, EventRing& settled, TailListener& listener,
-                 StreamMetrics& metrics)
+                 AnswerCache& cache, StreamMetrics& metrics)
     : database_(std::move(database)),
       log_(log),
       settled_(settled),
       listener_(listener),
+      cache_(cache),
+      cache_follower_(cache),
       metrics_(metrics),
       thread_([this] { Run(); }) {}
 
@@ -50,7 +53,7 @@ void LogTail::Run() {
       if (MonotonicNanos() - since > absl::ToInt64Nanoseconds(kPoll)) backoff.Reset();
     }
     if (status.ok()) return;
-    Log(LogLevel::kWarning, "following the log for streams failed; trying again",
+    Log(LogLevel::kWarning, "following the log for streams and cache failed; trying again",
         {{"error", MessageOf(status)}});
     stop_.WaitFor(backoff.Next());
   }
@@ -62,28 +65,42 @@ absl::Status LogTail::Follow(pg::Connection& connection) {
   const bool standby = pg::SqlState(listening) == kReadOnly;
   if (!listening.ok() && !standby) return listening;
   while (!stop_.requested()) {
-    const auto more = Step(connection, StreamOrder::kLog);
+    const auto state = Look(connection);
+    if (!state.ok()) return state.status();
+    const auto more = Step(connection, *state, StreamOrder::kLog);
     if (!more.ok()) return more.status();
-    const auto more_settled = Step(connection, StreamOrder::kSettled);
+    const auto more_settled = Step(connection, *state, StreamOrder::kSettled);
     if (!more_settled.ok()) return more_settled.status();
     if (*more || *more_settled) continue;
-    // Late parents are worked off without a notification.
-    const bool unsettled = settled_.end() < log_.end();
-    absl::Status status =
-        connection.WaitForNotification(standby || unsettled ? kPollOfStandby : kPoll, wakeup_);
+    absl::Status status = connection.WaitForNotification(Poll(standby), wakeup_);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> LogTail::Step(pg::Connection& connection, StreamOrder order) {
+absl::Duration LogTail::Poll(bool standby) const {
+  // Late parents are worked off without a notification.
+  const bool unsettled = settled_.end() < log_.end();
+  const absl::Duration poll = standby || unsettled ? kPollOfStandby : kPoll;
+  return cache_.on() ? std::min(poll, cache_follower_.next_look()) : poll;
+}
+
+absl::StatusOr<StreamState> LogTail::Look(pg::Connection& connection) {
+  const std::int64_t now = MonotonicNanos();
+  auto state = ReadStreamState(connection);
+  if (!state.ok() || !cache_.on()) return state;
+  absl::Status status = cache_follower_.Follow(connection, state->point, now);
+  if (!status.ok()) return status;
+  return state;
+}
+
+absl::StatusOr<bool> LogTail::Step(pg::Connection& connection, const StreamState& state,
+                                   StreamOrder order) {
   EventRing& ring = order == StreamOrder::kLog ? log_ : settled_;
   const bool wanted = listener_.Wants(order);
   const Uuid log_id = ring.log_id();
   if (!wanted || log_id == Uuid()) {
-    const auto state = ReadStreamState(connection);
-    if (!state.ok()) return state.status();
-    Skip(ring, order, *state);
+    Skip(ring, order, state);
     return false;
   }
   auto read = ReadStream(connection,
@@ -94,14 +111,14 @@ absl::StatusOr<bool> LogTail::Step(pg::Connection& connection, StreamOrder order
                           .most_bytes = kMostStoredBytes},
                          nullptr);
   if (!read.ok()) return read.status();
-  if (read->state.log_id != log_id) {
+  if (read->state.point.log_id != log_id) {
     Skip(ring, order, read->state);
     return true;
   }
   if (order == StreamOrder::kLog) {
     metrics_.tail_position.Set(static_cast<double>(read->batch.end.position));
     metrics_.tail_lag.Set(static_cast<double>(
-        std::max<std::int64_t>(0, read->state.head - read->batch.end.position)));
+        std::max<std::int64_t>(0, read->state.point.head - read->batch.end.position)));
   }
   if (read->batch.end <= read->batch.after) return false;
   const StreamPoint end{read->state.end(order), 0};
@@ -114,11 +131,11 @@ absl::StatusOr<bool> LogTail::Step(pg::Connection& connection, StreamOrder order
 // Goes on at the order's end, without what lies between: whoever needs that reads the database.
 void LogTail::Skip(EventRing& ring, StreamOrder order, const StreamState& state) {
   const StreamPoint end{state.end(order), 0};
-  const bool same = ring.log_id() == state.log_id;
+  const bool same = ring.log_id() == state.point.log_id;
   // A standby may answer from behind for a moment.
   if (same && end <= ring.end()) return;
-  ring.Start(state.log_id, end);
-  if (!same) listener_.OnLog(state.log_id);
+  ring.Start(state.point.log_id, end);
+  if (!same) listener_.OnLog(state.point.log_id);
   listener_.OnMore(order);
   if (order == StreamOrder::kLog) {
     metrics_.tail_position.Set(static_cast<double>(end.position));

@@ -32,6 +32,45 @@ void Metrics::Count(const std::string& method, const std::string& code, double s
       .Observe(seconds);
 }
 
+namespace {
+
+prometheus::Counter& CacheCounter(prometheus::Registry& registry, const char* name,
+                                  const char* help, const prometheus::Labels& labels) {
+  return prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add(labels);
+}
+
+CacheCounters CountersOf(prometheus::Registry& registry, const char* cache) {
+  const prometheus::Labels labels{{"cache", cache}};
+  return {
+      .hits = CacheCounter(registry, "god33_cache_hits_total", "Answers found in memory", labels),
+      .misses = CacheCounter(registry, "god33_cache_misses_total",
+                             "Answers looked for in memory and not found", labels),
+      .evictions = CacheCounter(registry, "god33_cache_evictions_total",
+                                "Answers dropped from memory to make room", labels),
+      .entries = prometheus::BuildGauge()
+                     .Name("god33_cache_entries")
+                     .Help("Answers held in memory")
+                     .Register(registry)
+                     .Add(labels)};
+}
+
+prometheus::Counter& Bypasses(prometheus::Registry& registry, const char* reason) {
+  return CacheCounter(registry, "god33_cache_bypasses_total",
+                      "Answers not taken from memory since it may be behind", {{"reason", reason}});
+}
+
+}  // namespace
+
+CacheMetrics::CacheMetrics(prometheus::Registry& registry)
+    : event(CountersOf(registry, "event")),
+      workflow(CountersOf(registry, "workflow")),
+      session(CountersOf(registry, "session")),
+      causation(CountersOf(registry, "causation")),
+      bypassed_tail(Bypasses(registry, "tail")),
+      bypassed_min_position(Bypasses(registry, "min_position")),
+      bytes(Gauge(registry, "god33_cache_bytes",
+                  "Size of the events, workflows and sessions held in memory")) {}
+
 StreamMetrics::StreamMetrics(prometheus::Registry& registry)
     : open(Gauge(registry, "god33_streams_open", "Live streams that are open")),
       events(Counter(registry, "god33_stream_events_total", "Events sent on live streams")),

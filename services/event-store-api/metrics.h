@@ -22,6 +22,27 @@ class Metrics {
   prometheus::Family<prometheus::Histogram>& seconds_;
 };
 
+// Of one cache.
+struct CacheCounters {
+  prometheus::Counter& hits;
+  prometheus::Counter& misses;
+  prometheus::Counter& evictions;
+  prometheus::Gauge& entries;
+};
+
+// Of answers that are held in memory. Thread-safe.
+struct CacheMetrics {
+  explicit CacheMetrics(prometheus::Registry& registry);
+
+  CacheCounters event;
+  CacheCounters workflow;
+  CacheCounters session;
+  CacheCounters causation;
+  prometheus::Counter& bypassed_tail;
+  prometheus::Counter& bypassed_min_position;
+  prometheus::Gauge& bytes;  // of all but causation
+};
+
 // The same of live streams. Thread-safe.
 struct StreamMetrics {
   explicit StreamMetrics(prometheus::Registry& registry);

@@ -18,14 +18,46 @@ namespace {
 namespace v1 = store::v1;
 
 // Until projects are enforced, a principal who is limited to some must not see all.
-absl::Status CheckPrincipal(const grpc::CallbackServerContext& context) {
-  const auto principal = rpc::PrincipalOf(context);
-  if (!principal.ok()) return principal.status();
-  if (!principal->all_projects) {
+absl::StatusOr<auth::Principal> CheckPrincipal(const grpc::CallbackServerContext& context) {
+  auto principal = rpc::PrincipalOf(context);
+  if (principal.ok() && !principal->all_projects) {
     return absl::PermissionDeniedError("this version can't limit a reader to projects");
   }
-  return absl::OkStatus();
+  return principal;
 }
+
+// One call: counted when it ends.
+class Call {
+ public:
+  Call(grpc::CallbackServerContext& context, const char* method, Metrics& metrics)
+      : reactor_(context.DefaultReactor()), method_(method), metrics_(metrics) {}
+
+  grpc::ServerUnaryReactor* Finish(const absl::Status& status) const {
+    metrics_.Count(method_, absl::StatusCodeToString(status.code()),
+                   static_cast<double>(MonotonicNanos() - started_) / 1e9);
+    reactor_->Finish(rpc::ToGrpc(status));
+    return reactor_;
+  }
+
+  grpc::ServerUnaryReactor* FinishOn(Executor& executor, grpc::CallbackServerContext& context,
+                                     std::function<absl::Status()> query) const {
+    const bool accepted = executor.TrySubmit([call = *this, &context, query = std::move(query)] {
+      // Whoever has gone needs no answer.
+      call.Finish(context.IsCancelled() ? absl::CancelledError("the caller has gone") : query());
+    });
+    if (!accepted) {
+      Finish(
+          MakeError(absl::StatusCode::kResourceExhausted, "BUSY", "too many queries wait; retry"));
+    }
+    return reactor_;
+  }
+
+ private:
+  grpc::ServerUnaryReactor* reactor_;
+  const char* method_;
+  Metrics& metrics_;
+  const std::int64_t started_ = MonotonicNanos();
+};
 
 // ListEventsResponse and ListSessionEventsResponse are the same.
 template <typename Response>
@@ -60,25 +92,23 @@ void ToProto(const std::vector<SeenType>& seen, const wire::PayloadRegistry& reg
 grpc::ServerUnaryReactor* QueryService::Run(grpc::CallbackServerContext* context,
                                             const char* method,
                                             std::function<absl::Status()> query) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const std::int64_t started = MonotonicNanos();
-  const auto finish = [this, reactor, method, started](const absl::Status& status) {
-    metrics_.Count(method, absl::StatusCodeToString(status.code()),
-                   static_cast<double>(MonotonicNanos() - started) / 1e9);
-    reactor->Finish(rpc::ToGrpc(status));
-  };
-  if (absl::Status status = CheckPrincipal(*context); !status.ok()) {
-    finish(status);
-    return reactor;
-  }
-  const bool accepted = executor_.TrySubmit([context, finish, query = std::move(query)] {
-    // Whoever has gone needs no answer.
-    finish(context->IsCancelled() ? absl::CancelledError("the caller has gone") : query());
+  const Call call(*context, method, metrics_);
+  const auto principal = CheckPrincipal(*context);
+  if (!principal.ok()) return call.Finish(principal.status());
+  return call.FinishOn(executor_, *context, std::move(query));
+}
+
+template <typename Request, typename Response>
+grpc::ServerUnaryReactor* QueryService::LookUp(grpc::CallbackServerContext* context,
+                                               const char* method, const Request* request,
+                                               Response* response) {
+  const Call call(*context, method, metrics_);
+  const auto principal = CheckPrincipal(*context);
+  if (!principal.ok()) return call.Finish(principal.status());
+  if (lookups_.Find(*request, *principal, *response)) return call.Finish(absl::OkStatus());
+  return call.FinishOn(executor_, *context, [this, request, response, principal = *principal] {
+    return lookups_.Read(*request, principal, *response);
   });
-  if (!accepted) {
-    finish(MakeError(absl::StatusCode::kResourceExhausted, "BUSY", "too many queries wait; retry"));
-  }
-  return reactor;
 }
 
 grpc::ServerUnaryReactor* QueryService::ListEvents(grpc::CallbackServerContext* context,
@@ -97,14 +127,7 @@ grpc::ServerUnaryReactor* QueryService::ListEvents(grpc::CallbackServerContext* 
 grpc::ServerUnaryReactor* QueryService::GetEvent(grpc::CallbackServerContext* context,
                                                  const v1::GetEventRequest* request,
                                                  v1::GetEventResponse* response) {
-  return Run(context, "GetEvent", [this, request, response]() -> absl::Status {
-    const auto id = ReadId("event_id", request->event_id());
-    if (!id.ok()) return id.status();
-    const auto event = events_.Get(*id, request->min_position());
-    if (!event.ok()) return event.status();
-    api::ToProto(*event, *response->mutable_event());
-    return absl::OkStatus();
-  });
+  return LookUp(context, "GetEvent", request, response);
 }
 
 grpc::ServerUnaryReactor* QueryService::GetDescendants(grpc::CallbackServerContext* context,
@@ -151,11 +174,7 @@ grpc::ServerUnaryReactor* QueryService::ListWorkflows(grpc::CallbackServerContex
 grpc::ServerUnaryReactor* QueryService::GetWorkflow(grpc::CallbackServerContext* context,
                                                     const v1::GetWorkflowRequest* request,
                                                     v1::GetWorkflowResponse* response) {
-  return Run(context, "GetWorkflow", [this, request, response]() -> absl::Status {
-    const auto id = ReadId("workflow_id", request->workflow_id());
-    if (!id.ok()) return id.status();
-    return workflows_.Get(*id, request->min_position(), *response->mutable_workflow());
-  });
+  return LookUp(context, "GetWorkflow", request, response);
 }
 
 grpc::ServerUnaryReactor* QueryService::GetWorkflowTimeline(
@@ -174,13 +193,7 @@ grpc::ServerUnaryReactor* QueryService::GetWorkflowTimeline(
 grpc::ServerUnaryReactor* QueryService::GetWorkflowState(grpc::CallbackServerContext* context,
                                                          const v1::GetWorkflowStateRequest* request,
                                                          v1::GetWorkflowStateResponse* response) {
-  return Run(context, "GetWorkflowState", [this, request, response]() -> absl::Status {
-    const auto query = ReadQuery(*request);
-    if (!query.ok()) return query.status();
-    v1::Workflow& workflow = *response->mutable_workflow();
-    if (query->now()) return workflows_.Get(query->workflow, query->min_position, workflow);
-    return history_.Get(*query, workflow);
-  });
+  return LookUp(context, "GetWorkflowState", request, response);
 }
 
 grpc::ServerUnaryReactor* QueryService::ListSessions(grpc::CallbackServerContext* context,
@@ -196,17 +209,7 @@ grpc::ServerUnaryReactor* QueryService::ListSessions(grpc::CallbackServerContext
 grpc::ServerUnaryReactor* QueryService::GetSession(grpc::CallbackServerContext* context,
                                                    const v1::GetSessionRequest* request,
                                                    v1::GetSessionResponse* response) {
-  return Run(context, "GetSession", [this, request, response]() -> absl::Status {
-    v1::AgentSession& session = *response->mutable_session();
-    absl::Status status = sessions_.Get(request->session_id(), request->min_position(), session);
-    if (!status.ok()) return status;
-    const auto id = ReadId("session_id", session.session_id());
-    if (!id.ok()) return id.status();
-    const auto checkpoints = events_.List(CheckpointsOf(*id));
-    if (!checkpoints.ok()) return checkpoints.status();
-    for (const auto& event : checkpoints->events) ToProto(event, *session.add_checkpoints());
-    return absl::OkStatus();
-  });
+  return LookUp(context, "GetSession", request, response);
 }
 
 grpc::ServerUnaryReactor* QueryService::ListCheckpoints(grpc::CallbackServerContext* context,
@@ -244,7 +247,7 @@ grpc::ServerUnaryReactor* QueryService::ListSessionEvents(
 
 grpc::ServerWriteReactor<v1::StreamEventsResponse>* QueryService::StreamEvents(
     grpc::CallbackServerContext* context, const v1::StreamEventsRequest* request) {
-  return streams_.Open(context, *request, CheckPrincipal(*context));
+  return streams_.Open(context, *request, CheckPrincipal(*context).status());
 }
 
 }  // namespace god33::api

@@ -6,28 +6,27 @@
 #include "god33/store/v1/event_store.grpc.pb.h"
 #include "services/event-store-api/causation_store.h"
 #include "services/event-store-api/event_store.h"
+#include "services/event-store-api/lookups.h"
 #include "services/event-store-api/metrics.h"
 #include "services/event-store-api/session_store.h"
 #include "services/event-store-api/stream_hub.h"
-#include "services/event-store-api/workflow_history.h"
 #include "services/event-store-api/workflow_store.h"
 #include "wire/registry.h"
 
 namespace god33::api {
 
-// The asking half of EventStoreService. Queries run on the executor, which refuses when it is full;
-// streams have a machinery of their own.
+// The asking half of EventStoreService. What is in memory is answered at once; other queries run on the
+// executor, which refuses when it is full; streams have a machinery of their own.
 class QueryService final : public store::v1::EventStoreService::CallbackService {
  public:
   QueryService(EventStore& events, CausationStore& causation, WorkflowStore& workflows,
-               WorkflowHistory& history, SessionStore& sessions,
-               const wire::PayloadRegistry& registry, Executor& executor, StreamHub& streams,
-               Metrics& metrics)
+               SessionStore& sessions, Lookups& lookups, const wire::PayloadRegistry& registry,
+               Executor& executor, StreamHub& streams, Metrics& metrics)
       : events_(events),
         causation_(causation),
         workflows_(workflows),
-        history_(history),
         sessions_(sessions),
+        lookups_(lookups),
         registry_(registry),
         executor_(executor),
         streams_(streams),
@@ -80,11 +79,16 @@ class QueryService final : public store::v1::EventStoreService::CallbackService 
   grpc::ServerUnaryReactor* Run(grpc::CallbackServerContext* context, const char* method,
                                 std::function<absl::Status()> query);
 
+  // The same for what may be in memory: then the call ends at once.
+  template <typename Request, typename Response>
+  grpc::ServerUnaryReactor* LookUp(grpc::CallbackServerContext* context, const char* method,
+                                   const Request* request, Response* response);
+
   EventStore& events_;
   CausationStore& causation_;
   WorkflowStore& workflows_;
-  WorkflowHistory& history_;
   SessionStore& sessions_;
+  Lookups& lookups_;
   const wire::PayloadRegistry& registry_;
   Executor& executor_;
   StreamHub& streams_;

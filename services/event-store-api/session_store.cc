@@ -21,13 +21,20 @@ constexpr std::array<std::string_view, 4> kStatuses = {"active", "paused", "comp
 #define GOD33_SESSION_COLUMNS                                                              \
   "s.session_id, s.agent_type, s.agent_instance_id, s.checkpoint_id, s.workflow_id, "      \
   "s.project_name, s.started_at, s.last_active_at, s.completed_at, s.status, s.metadata, " \
-  "s.version, s.position FROM agent_sessions AS s "
+  "s.version, s.position"
+#define GOD33_SESSION_TABLE " FROM agent_sessions AS s "
 
-constexpr pg::Statement kGet = {"get_session",
-                                "SELECT " GOD33_SESSION_COLUMNS "WHERE s.session_id = $1::uuid"};
+// Of one session there is also whether it is frozen, and where the log was.
+#define GOD33_ONE_SESSION                                                        \
+  "SELECT " GOD33_SESSION_COLUMNS                                                \
+  ", EXISTS (SELECT FROM fold_failures AS f WHERE f.projection = 'session' AND " \
+  "f.aggregate_id = s.session_id), " GOD33_LOG_POINT_COLUMNS GOD33_SESSION_TABLE
 
-constexpr pg::Statement kNewest = {"newest_session_of_agent",
-                                   "SELECT " GOD33_SESSION_COLUMNS
+constexpr int kFrozen = 13;
+
+constexpr pg::Statement kGet = {"get_session", GOD33_ONE_SESSION "WHERE s.session_id = $1::uuid"};
+
+constexpr pg::Statement kNewest = {"newest_session_of_agent", GOD33_ONE_SESSION
                                    "WHERE s.agent_instance_id = $1::text "
                                    "ORDER BY s.last_active_at DESC, s.session_id LIMIT 1"};
 
@@ -69,7 +76,7 @@ Sql PageSql(const SessionQuery& query, const std::optional<TimeToken>& token) {
   }
   if (token) add(Behind(*token, "s.last_active_at", "s.session_id", sql.params));
   sql.params.Int8(query.limit + 1);
-  sql.text = StrCat("SELECT " GOD33_SESSION_COLUMNS, where,
+  sql.text = StrCat("SELECT " GOD33_SESSION_COLUMNS GOD33_SESSION_TABLE, where,
                     " ORDER BY s.last_active_at DESC, s.session_id LIMIT $", sql.params.count(),
                     "::bigint");
   return sql;
@@ -129,13 +136,19 @@ absl::Status SessionStore::List(const SessionQuery& query,
   return absl::OkStatus();
 }
 
-absl::Status SessionStore::Get(const std::string& name, std::int64_t min_position,
-                               store::v1::AgentSession& session) {
+absl::StatusOr<FoldedAt> SessionStore::Get(const std::string& name, std::int64_t min_position,
+                                           store::v1::AgentSession& session) {
   if (min_position < 0) return InvalidField("min_position", "expected 0 or more");
   const auto text = ReadText("session_id", true, name);
   if (!text.ok()) return text.status();
   const std::optional<Uuid> id = Uuid::Parse(name);
-  return reader_.Run([&](pg::Connection& connection) -> absl::Status {
+  FoldedAt at;
+  const auto take = [&](const pg::Result& rows) {
+    ReadSession(rows, 0, session);
+    at = {.point = ReadLogPoint(rows, 0, kFrozen + 1), .frozen = rows.Bool(0, kFrozen)};
+    return absl::OkStatus();
+  };
+  const absl::Status status = reader_.Run([&](pg::Connection& connection) -> absl::Status {
     session.Clear();
     if (min_position > 0) {
       const auto state = reader_.StateAt(connection, min_position, Reader::Of::kProjection);
@@ -144,10 +157,7 @@ absl::Status SessionStore::Get(const std::string& name, std::int64_t min_positio
     if (id) {
       const auto rows = connection.Query(kGet, pg::Params().Id(*id));
       if (!rows.ok()) return rows.status();
-      if (rows->rows() > 0) {
-        ReadSession(*rows, 0, session);
-        return absl::OkStatus();
-      }
+      if (rows->rows() > 0) return take(*rows);
     }
     // An agent's id may look like a UUID, too.
     const auto rows = connection.Query(kNewest, pg::Params().Text(name));
@@ -156,14 +166,15 @@ absl::Status SessionStore::Get(const std::string& name, std::int64_t min_positio
       return MakeError(absl::StatusCode::kNotFound, "SESSION_NOT_FOUND",
                        StrCat("no session and no agent has the id ", Clip(name, 80)), "session_id");
     }
-    ReadSession(*rows, 0, session);
-    return absl::OkStatus();
+    return take(*rows);
   });
+  if (!status.ok()) return status;
+  return at;
 }
 
 absl::StatusOr<Uuid> SessionStore::Find(const std::string& name, std::int64_t min_position) {
   store::v1::AgentSession session;
-  if (absl::Status status = Get(name, min_position, session); !status.ok()) return status;
+  if (const auto at = Get(name, min_position, session); !at.ok()) return at.status();
   return ReadId("session_id", session.session_id());
 }
 

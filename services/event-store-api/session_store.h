@@ -6,6 +6,7 @@
 #include "absl/status/statusor.h"
 #include "god33/store/v1/event_store.pb.h"
 #include "services/event-store-api/event_store.h"
+#include "services/event-store-api/log_point.h"
 #include "services/event-store-api/query.h"
 #include "services/event-store-api/reader.h"
 
@@ -34,9 +35,10 @@ class SessionStore {
   absl::Status List(const SessionQuery& query, store::v1::ListSessionsResponse& response);
 
   // `name` is a session's UUID or an agent's id, which means the session in which the agent was
-  // active last. Errors: INVALID_ARGUMENT; NOT_FOUND (SESSION_NOT_FOUND); those of Reader.
-  absl::Status Get(const std::string& name, std::int64_t min_position,
-                   store::v1::AgentSession& session);
+  // active last. Fills `session`; returns where that was read. Errors: INVALID_ARGUMENT; NOT_FOUND
+  // (SESSION_NOT_FOUND); those of Reader.
+  absl::StatusOr<FoldedAt> Get(const std::string& name, std::int64_t min_position,
+                               store::v1::AgentSession& session);
 
   // The id of the same session.
   absl::StatusOr<Uuid> Find(const std::string& name, std::int64_t min_position);

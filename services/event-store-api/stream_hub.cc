@@ -31,7 +31,8 @@ absl::Status Stopping() {
 
 }  // namespace
 
-StreamHub::StreamHub(const Options& options, Clock& clock, StreamMetrics& metrics)
+StreamHub::StreamHub(const Options& options, Clock& clock, AnswerCache& cache,
+                     StreamMetrics& metrics)
     : options_(options),
       clock_(clock),
       metrics_(metrics),
@@ -42,7 +43,7 @@ StreamHub::StreamHub(const Options& options, Clock& clock, StreamMetrics& metric
       executor_(
           std::make_unique<Executor>(options.database.connections, 2 * options.most_streams + 100)),
       tail_(std::make_unique<LogTail>(TailSession(options.database), rings_[0], rings_[1],
-                                      static_cast<TailListener&>(*this), metrics)),
+                                      static_cast<TailListener&>(*this), cache, metrics)),
       ticker_([this] { RunTicks(); }) {}
 
 StreamHub::~StreamHub() {

@@ -30,7 +30,8 @@ class StreamHub final : private TailListener {
     absl::Duration stall = absl::Seconds(30);  // how long a client may take nothing
   };
 
-  StreamHub(const Options& options, Clock& clock, StreamMetrics& metrics);
+  // The tail also keeps `cache` fresh.
+  StreamHub(const Options& options, Clock& clock, AnswerCache& cache, StreamMetrics& metrics);
 
   // No call may be open any more.
   ~StreamHub();

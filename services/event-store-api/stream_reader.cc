@@ -15,9 +15,7 @@ namespace god33::api {
 namespace {
 
 constexpr pg::Statement kState = {"stream_state", R"sql(
-  SELECT log_id, coalesce((SELECT max(position) FROM event_ids), 0),
-         (SELECT min(position) FROM late_parents)
-  FROM log_identity)sql"};
+  SELECT (SELECT min(position) FROM late_parents), )sql" GOD33_LOG_POINT_COLUMNS};
 
 // $1, $2: positions from and to; $3: within; $4: entries, $5: bytes; the filter: $6 a regular
 // expression on types, $7 agent, $8 parent, $9 workflow.
@@ -178,8 +176,9 @@ std::shared_ptr<const StreamEntry> ReadEntry(const pg::Result& rows, int row, St
 }
 
 StreamState StateOf(const pg::Result& rows) {
-  StreamState state{.log_id = rows.Id(0, 0), .head = rows.Int8(0, 1)};
-  state.settled = rows.IsNull(0, 2) ? state.head : std::min(state.head, rows.Int8(0, 2) - 1);
+  StreamState state{.point = ReadLogPoint(rows, 0, 1)};
+  const std::int64_t head = state.point.head;
+  state.settled = rows.IsNull(0, 0) ? head : std::min(head, rows.Int8(0, 0) - 1);
   return state;
 }
 

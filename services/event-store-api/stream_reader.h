@@ -4,6 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "pg/connection.h"
+#include "services/event-store-api/log_point.h"
 #include "services/event-store-api/stream_entry.h"
 #include "services/event-store-api/stream_filter.h"
 
@@ -11,11 +12,12 @@ namespace god33::api {
 
 // How far a log may be streamed now.
 struct StreamState {
-  Uuid log_id;
-  std::int64_t head = 0;
+  LogPoint point;
   std::int64_t settled = 0;  // of late parents up to here none is left to work off
 
-  std::int64_t end(StreamOrder order) const { return order == StreamOrder::kLog ? head : settled; }
+  std::int64_t end(StreamOrder order) const {
+    return order == StreamOrder::kLog ? point.head : settled;
+  }
 };
 
 absl::StatusOr<StreamState> ReadStreamState(pg::Connection& connection);

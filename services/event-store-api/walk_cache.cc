@@ -9,7 +9,9 @@ std::shared_ptr<const Reach> WalkCache::Find(const Key& key) {
   absl::MutexLock lock(&mutex_);
   const auto at = std::find_if(entries_.begin(), entries_.end(),
                                [&key](const Entry& entry) { return entry.key == key; });
-  if (at == entries_.end()) return nullptr;
+  const bool found = at != entries_.end();
+  if (counters_ != nullptr) (found ? counters_->hits : counters_->misses).Increment();
+  if (!found) return nullptr;
   entries_.splice(entries_.begin(), entries_, at);
   return at->reach;
 }
@@ -29,7 +31,9 @@ void WalkCache::Put(const Key& key, std::shared_ptr<const Reach> reach) {
   while (entries_.size() > kMostWalks || cached_ > kMostCached) {
     cached_ -= entries_.back().reach->walk.nodes().size();
     entries_.pop_back();
+    if (counters_ != nullptr) counters_->evictions.Increment();
   }
+  if (counters_ != nullptr) counters_->entries.Set(static_cast<double>(entries_.size()));
 }
 
 }  // namespace god33::api

@@ -6,6 +6,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "services/event-store-api/causation_walk.h"
+#include "services/event-store-api/metrics.h"
 
 namespace god33::api {
 
@@ -24,6 +25,9 @@ class WalkCache {
     friend bool operator==(const Key&, const Key&) = default;
   };
 
+  // `counters` outlive it; nullptr: nothing is counted.
+  explicit WalkCache(CacheCounters* counters = nullptr) : counters_(counters) {}
+
   // nullptr: not there.
   std::shared_ptr<const Reach> Find(const Key& key);
 
@@ -35,6 +39,7 @@ class WalkCache {
     std::shared_ptr<const Reach> reach;
   };
 
+  CacheCounters* const counters_;
   absl::Mutex mutex_;
   std::list<Entry> entries_ ABSL_GUARDED_BY(mutex_);  // the last used first
   std::size_t cached_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -126,8 +126,10 @@ absl::StatusOr<StateQuery> ReadQuery(const store::v1::GetWorkflowStateRequest& r
   return query;
 }
 
-absl::Status WorkflowHistory::Get(const StateQuery& query, store::v1::Workflow& workflow) {
-  return reader_.Run([&](pg::Connection& connection) -> absl::Status {
+absl::StatusOr<std::int64_t> WorkflowHistory::Get(const StateQuery& query,
+                                                  store::v1::Workflow& workflow) {
+  std::int64_t true_at = 0;
+  const absl::Status status = reader_.Run([&](pg::Connection& connection) -> absl::Status {
     workflow.Clear();
     const auto log = reader_.StateAt(connection, query.min_position, Reader::Of::kLog);
     if (!log.ok()) return log.status();
@@ -151,8 +153,11 @@ absl::Status WorkflowHistory::Get(const StateQuery& query, store::v1::Workflow& 
                        "workflow_id");
     }
     ToProto(*state, workflow);
+    true_at = *position;
     return absl::OkStatus();
   });
+  if (!status.ok()) return status;
+  return true_at;
 }
 
 }  // namespace god33::api

@@ -29,13 +29,13 @@ class WorkflowHistory {
  public:
   explicit WorkflowHistory(Reader& reader) : reader_(reader) {}
 
-  // The state after query.at_position, or after the last event recorded at or before
-  // query.at_time; one of them is given. Waits until the projector has passed it, because members
+  // Fills in the state after query.at_position, or after the last event recorded at or before
+  // query.at_time; one of them is given. Returns that position. Waits until the projector has passed it, because members
   // that join late are known only then. Errors: NOT_FOUND (WORKFLOW_NOT_FOUND: no event up to
   // there); OUT_OF_RANGE (POSITION_NOT_REACHED: the log ends before; retention: events are gone);
   // FAILED_PRECONDITION (FOLD_FAILED: an event can't be folded); DEADLINE_EXCEEDED
   // (QUERY_TOO_SLOW); those of Reader.
-  absl::Status Get(const StateQuery& query, store::v1::Workflow& workflow);
+  absl::StatusOr<std::int64_t> Get(const StateQuery& query, store::v1::Workflow& workflow);
 
  private:
   Reader& reader_;

@@ -16,12 +16,16 @@ namespace {
 #define GOD33_WORKFLOW_COLUMNS                                                                    \
   "w.workflow_id, w.project_name, w.current_phase, w.current_agent, w.started_at, w.updated_at, " \
   "w.completed_at, w.metadata, w.correlation_ids, w.phase_history, w.agent_handoffs, w.version, " \
-  "w.position, f.position, f.error, f.attempts, f.next_attempt_at "                               \
-  "FROM workflow_state AS w LEFT JOIN fold_failures AS f "                                        \
+  "w.position, f.position, f.error, f.attempts, f.next_attempt_at"
+#define GOD33_WORKFLOW_TABLES                               \
+  " FROM workflow_state AS w LEFT JOIN fold_failures AS f " \
   "ON f.projection = 'workflow' AND f.aggregate_id = w.workflow_id "
 
-constexpr pg::Statement kGet = {"get_workflow",
-                                "SELECT " GOD33_WORKFLOW_COLUMNS "WHERE w.workflow_id = $1::uuid"};
+constexpr int kPoint = 17;
+
+constexpr pg::Statement kGet = {"get_workflow", "SELECT " GOD33_WORKFLOW_COLUMNS
+                                                ", " GOD33_LOG_POINT_COLUMNS GOD33_WORKFLOW_TABLES
+                                                "WHERE w.workflow_id = $1::uuid"};
 
 projection::WorkflowState ReadState(const pg::Result& rows, int row) {
   projection::WorkflowState state;
@@ -74,7 +78,7 @@ Sql PageSql(const WorkflowQuery& query, const std::optional<TimeToken>& token) {
   if (token) add(Behind(*token, "w.updated_at", "w.workflow_id", sql.params));
   sql.params.Int8(query.limit + 1);
   sql.text =
-      StrCat("SELECT " GOD33_WORKFLOW_COLUMNS, where,
+      StrCat("SELECT " GOD33_WORKFLOW_COLUMNS GOD33_WORKFLOW_TABLES, where,
              " ORDER BY w.updated_at DESC, w.workflow_id LIMIT $", sql.params.count(), "::bigint");
   return sql;
 }
@@ -126,9 +130,10 @@ absl::Status WorkflowStore::List(const WorkflowQuery& query,
   return absl::OkStatus();
 }
 
-absl::Status WorkflowStore::Get(const Uuid& id, std::int64_t min_position,
-                                store::v1::Workflow& workflow) {
-  return reader_.Run([&](pg::Connection& connection) -> absl::Status {
+absl::StatusOr<FoldedAt> WorkflowStore::Get(const Uuid& id, std::int64_t min_position,
+                                            store::v1::Workflow& workflow) {
+  FoldedAt at;
+  const absl::Status status = reader_.Run([&](pg::Connection& connection) -> absl::Status {
     workflow.Clear();
     if (min_position > 0) {
       const auto state = reader_.StateAt(connection, min_position, Reader::Of::kProjection);
@@ -141,8 +146,11 @@ absl::Status WorkflowStore::Get(const Uuid& id, std::int64_t min_position,
                        StrCat("no workflow has the id ", id.ToString()), "workflow_id");
     }
     ReadWorkflow(*rows, 0, workflow);
+    at = {.point = ReadLogPoint(*rows, 0, kPoint), .frozen = workflow.has_frozen()};
     return absl::OkStatus();
   });
+  if (!status.ok()) return status;
+  return at;
 }
 
 }  // namespace god33::api

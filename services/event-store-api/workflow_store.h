@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "god33/store/v1/event_store.pb.h"
+#include "services/event-store-api/log_point.h"
 #include "services/event-store-api/page_token.h"
 #include "services/event-store-api/query.h"
 #include "services/event-store-api/reader.h"
@@ -34,8 +35,9 @@ class WorkflowStore {
   // Fills the answer. Errors: INVALID_ARGUMENT about page_token; those of Reader.
   absl::Status List(const WorkflowQuery& query, store::v1::ListWorkflowsResponse& response);
 
-  // NOT_FOUND (WORKFLOW_NOT_FOUND).
-  absl::Status Get(const Uuid& id, std::int64_t min_position, store::v1::Workflow& workflow);
+  // Fills `workflow`; returns where that was read. NOT_FOUND (WORKFLOW_NOT_FOUND).
+  absl::StatusOr<FoldedAt> Get(const Uuid& id, std::int64_t min_position,
+                               store::v1::Workflow& workflow);
 
  private:
   Reader& reader_;

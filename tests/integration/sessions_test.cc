@@ -127,11 +127,11 @@ TEST_CASE("a session is found by its id, or by its agent's as the one that was a
                                      [&](const Plain& each) { return each.agent == agent; });
     CHECK(store.Find(agent, 0).value() == newest->id);
   }
-  CHECK(ReasonOf(store.Get("agent-9", 0, session)) == "SESSION_NOT_FOUND");
-  CHECK(ReasonOf(store.Get(NewId().ToString(), 0, session)) == "SESSION_NOT_FOUND");
-  CHECK(FieldOf(store.Get("", 0, session)) == "session_id");
-  CHECK(FieldOf(store.Get(std::string(256, 'x'), 0, session)) == "session_id");
-  CHECK(ReasonOf(store.Get("agent-0", 1000, session)) == "POSITION_NOT_REACHED");
+  CHECK(ReasonOf(store.Get("agent-9", 0, session).status()) == "SESSION_NOT_FOUND");
+  CHECK(ReasonOf(store.Get(NewId().ToString(), 0, session).status()) == "SESSION_NOT_FOUND");
+  CHECK(FieldOf(store.Get("", 0, session).status()) == "session_id");
+  CHECK(FieldOf(store.Get(std::string(256, 'x'), 0, session).status()) == "session_id");
+  CHECK(ReasonOf(store.Get("agent-0", 1000, session).status()) == "POSITION_NOT_REACHED");
 }
 
 TEST_CASE("an agent whose id is a UUID is found by it") {

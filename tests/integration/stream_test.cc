@@ -34,13 +34,14 @@ class StreamServer {
   explicit StreamServer(TestDatabase& database, StreamHub::Options options = {})
       : metrics_(registry_),
         stream_metrics_(registry_),
+        cache_metrics_(registry_),
         reader_({.database = database.Reader()}),
         events_(reader_),
         workflows_(reader_),
         executor_(2, 100) {
     options.database = {.database = database.Reader(), .connections = 2};
-    hub_ = std::make_unique<StreamHub>(options, clock_, stream_metrics_);
-    service_ = std::make_unique<QueryService>(events_, causation_, workflows_, history_, sessions_,
+    hub_ = std::make_unique<StreamHub>(options, clock_, cache_, stream_metrics_);
+    service_ = std::make_unique<QueryService>(events_, causation_, workflows_, sessions_, lookups_,
                                               payloads_, executor_, *hub_, metrics_);
     auto server = rpc::Server::Start({.listen = "127.0.0.1:0"}, {service_.get()}, health_);
     REQUIRE(server.ok());
@@ -63,6 +64,8 @@ class StreamServer {
   prometheus::Registry registry_;
   Metrics metrics_;
   StreamMetrics stream_metrics_;
+  CacheMetrics cache_metrics_;
+  AnswerCache cache_{1 << 20, cache_metrics_};
   SystemClock clock_;
   wire::PayloadRegistry payloads_;
   Reader reader_;
@@ -71,6 +74,7 @@ class StreamServer {
   WorkflowStore workflows_;
   WorkflowHistory history_{reader_};
   SessionStore sessions_{reader_};
+  Lookups lookups_{events_, workflows_, history_, sessions_, cache_};
   Executor executor_;
   rpc::Health health_;
   std::unique_ptr<StreamHub> hub_;

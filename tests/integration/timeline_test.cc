@@ -33,21 +33,21 @@ std::string Text(const absl::Status& status, const Workflow& workflow) {
 
 std::string Now(Reader& reader, const Uuid& id) {
   Workflow workflow;
-  const absl::Status status = WorkflowStore(reader).Get(id, 0, workflow);
+  const absl::Status status = WorkflowStore(reader).Get(id, 0, workflow).status();
   return Text(status, workflow);
 }
 
 std::string At(Reader& reader, const Uuid& id, std::int64_t position) {
   Workflow workflow;
   const absl::Status status =
-      WorkflowHistory(reader).Get({.workflow = id, .at_position = position}, workflow);
+      WorkflowHistory(reader).Get({.workflow = id, .at_position = position}, workflow).status();
   return Text(status, workflow);
 }
 
 std::string At(Reader& reader, const Uuid& id, absl::Time time) {
   Workflow workflow;
   const absl::Status status =
-      WorkflowHistory(reader).Get({.workflow = id, .at_time = time}, workflow);
+      WorkflowHistory(reader).Get({.workflow = id, .at_time = time}, workflow).status();
   return Text(status, workflow);
 }
 
