@@ -1,7 +1,9 @@
 #include "services/event-store-manager/projection_store.h"
 
+#include <deque>
 #include <utility>
 
+#include "base/strings.h"
 #include "json/text.h"
 
 namespace god33::manager {
@@ -18,11 +20,16 @@ constexpr pg::Statement kWorkflows = {"read_workflow_states", R"sql(
          completed_at, metadata, correlation_ids, phase_history, agent_handoffs, version, position
   FROM workflow_state WHERE workflow_id = ANY($1::uuid[]))sql"};
 
-constexpr pg::Statement kSaveWorkflow = {"save_workflow_state", R"sql(
+// Arrays of arrays would have to be rectangular: correlation_ids comes as text.
+constexpr pg::Statement kSaveWorkflows = {"save_workflow_states", R"sql(
   INSERT INTO workflow_state (workflow_id, project_name, current_phase, current_agent, started_at,
     updated_at, completed_at, metadata, correlation_ids, phase_history, agent_handoffs, version, position)
-  VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::timestamptz, $6::timestamptz, $7::timestamptz,
-    $8::json, $9::uuid[], $10::json, $11::json, $12::bigint, $13::bigint)
+  SELECT id, project, phase, agent, started, updated, completed, metadata, events::uuid[], phases,
+    handoffs, version, position
+  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[],
+      $7::timestamptz[], $8::json[], $9::text[], $10::json[], $11::json[], $12::bigint[], $13::bigint[])
+    AS t (id, project, phase, agent, started, updated, completed, metadata, events, phases, handoffs,
+      version, position)
   ON CONFLICT (workflow_id) DO UPDATE SET project_name = excluded.project_name,
     current_phase = excluded.current_phase, current_agent = excluded.current_agent,
     started_at = excluded.started_at, updated_at = excluded.updated_at,
@@ -37,11 +44,12 @@ constexpr pg::Statement kSessions = {"read_session_states", R"sql(
          metadata, version, position
   FROM agent_sessions WHERE session_id = ANY($1::uuid[]))sql"};
 
-constexpr pg::Statement kSaveSession = {"save_session_state", R"sql(
+constexpr pg::Statement kSaveSessions = {"save_session_states", R"sql(
   INSERT INTO agent_sessions (session_id, agent_type, agent_instance_id, checkpoint_id, workflow_id,
     project_name, started_at, last_active_at, completed_at, status, metadata, version, position)
-  VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::uuid, $6::text, $7::timestamptz, $8::timestamptz,
-    $9::timestamptz, $10::text, $11::json, $12::bigint, $13::bigint)
+  SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[],
+    $7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::text[], $11::json[], $12::bigint[],
+    $13::bigint[])
   ON CONFLICT (session_id) DO UPDATE SET agent_type = excluded.agent_type,
     agent_instance_id = excluded.agent_instance_id, checkpoint_id = excluded.checkpoint_id,
     workflow_id = excluded.workflow_id, project_name = excluded.project_name,
@@ -82,8 +90,116 @@ constexpr pg::Statement kFillProjects = {"fill_projects", R"sql(
   UPDATE events AS e SET project = m.project FROM members AS m
   WHERE e.position = m.position AND e.recorded_at = m.recorded_at)sql"};
 
-pg::Params& TextOrNull(pg::Params& params, const std::string& text) {
-  return text.empty() ? params.Null() : params.Text(text);
+void TimeOrNull(pg::Array& times, const std::optional<absl::Time>& time) {
+  if (time) {
+    times.Time(*time);
+  } else {
+    times.Null();
+  }
+}
+
+std::string ArrayText(const std::deque<Uuid>& ids) {
+  std::string text = "{";
+  for (const Uuid& id : ids) StrAppend(&text, text.size() > 1 ? "," : "", id.ToString());
+  return text + "}";
+}
+
+// The rows of one statement, column by column.
+class WorkflowRows {
+ public:
+  void Add(const WorkflowState& state) {
+    id_.Id(state.id);
+    project_.Text(state.project_name);
+    phase_.Text(state.current_phase);
+    agent_.TextOrNull(state.current_agent);
+    started_.Time(state.started_at);
+    updated_.Time(state.updated_at);
+    TimeOrNull(completed_, state.completed_at);
+    AddLarge(metadata_, projection::MetadataJson(state));
+    AddLarge(events_, ArrayText(state.events));
+    AddLarge(phases_, projection::PhaseHistoryJson(state));
+    AddLarge(handoffs_, projection::HandoffsJson(state));
+    version_.Int8(state.version);
+    position_.Int8(state.position);
+  }
+
+  std::size_t bytes() const { return bytes_; }
+
+  absl::Status Save(pg::Connection& connection) && {
+    pg::Params params;
+    for (pg::Array* column : {&id_, &project_, &phase_, &agent_, &started_, &updated_, &completed_,
+                              &metadata_, &events_, &phases_, &handoffs_, &version_, &position_}) {
+      params.Array(std::move(*column));
+    }
+    return connection.Query(kSaveWorkflows, params).status();
+  }
+
+ private:
+  void AddLarge(pg::Array& column, const std::string& text) {
+    column.Text(text);
+    bytes_ += text.size();
+  }
+
+  pg::Array id_{pg::Type::kUuid}, project_{pg::Type::kText}, phase_{pg::Type::kText},
+      agent_{pg::Type::kText}, started_{pg::Type::kTimestamptz}, updated_{pg::Type::kTimestamptz},
+      completed_{pg::Type::kTimestamptz}, metadata_{pg::Type::kJson}, events_{pg::Type::kText},
+      phases_{pg::Type::kJson}, handoffs_{pg::Type::kJson}, version_{pg::Type::kInt8},
+      position_{pg::Type::kInt8};
+  std::size_t bytes_ = 0;
+};
+
+class SessionRows {
+ public:
+  void Add(const SessionState& state) {
+    id_.Id(state.id);
+    type_.Text(state.agent_type);
+    instance_.TextOrNull(state.agent_instance_id);
+    checkpoint_.TextOrNull(state.checkpoint_id);
+    workflow_.OptionalId(state.workflow_id);
+    project_.TextOrNull(state.project_name);
+    started_.Time(state.started_at);
+    active_.Time(state.last_active_at);
+    TimeOrNull(completed_, state.completed_at);
+    status_.Text(state.status);
+    const std::string metadata = projection::MetadataJson(state);
+    metadata_.Text(metadata);
+    bytes_ += metadata.size();
+    version_.Int8(state.version);
+    position_.Int8(state.position);
+  }
+
+  std::size_t bytes() const { return bytes_; }
+
+  absl::Status Save(pg::Connection& connection) && {
+    pg::Params params;
+    for (pg::Array* column :
+         {&id_, &type_, &instance_, &checkpoint_, &workflow_, &project_, &started_, &active_,
+          &completed_, &status_, &metadata_, &version_, &position_}) {
+      params.Array(std::move(*column));
+    }
+    return connection.Query(kSaveSessions, params).status();
+  }
+
+ private:
+  pg::Array id_{pg::Type::kUuid}, type_{pg::Type::kText}, instance_{pg::Type::kText},
+      checkpoint_{pg::Type::kText}, workflow_{pg::Type::kUuid}, project_{pg::Type::kText},
+      started_{pg::Type::kTimestamptz}, active_{pg::Type::kTimestamptz},
+      completed_{pg::Type::kTimestamptz}, status_{pg::Type::kText}, metadata_{pg::Type::kJson},
+      version_{pg::Type::kInt8}, position_{pg::Type::kInt8};
+  std::size_t bytes_ = 0;
+};
+
+// Many rows a statement, as far as its size allows.
+template <typename Rows, typename State>
+absl::Status SaveInPortions(const std::map<Uuid, State>& states, pg::Connection& connection) {
+  constexpr std::size_t kMostBytes = 1 << 20;
+  auto state = states.begin();
+  while (state != states.end()) {
+    Rows rows;
+    for (; state != states.end() && rows.bytes() < kMostBytes; ++state) rows.Add(state->second);
+    if (absl::Status status = std::move(rows).Save(connection); !status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
 ProjectionStore::Failure ReadFailure(const pg::Result& rows, int row) {
@@ -155,54 +271,11 @@ absl::StatusOr<std::map<Uuid, SessionState>> ProjectionStore::Sessions(
 }
 
 absl::Status ProjectionStore::Save(const std::map<Uuid, WorkflowState>& workflows) {
-  for (const auto& [id, state] : workflows) {
-    pg::Params params;
-    params.Id(id).Text(state.project_name).Text(state.current_phase);
-    TextOrNull(params, state.current_agent).Time(state.started_at).Time(state.updated_at);
-    if (state.completed_at) {
-      params.Time(*state.completed_at);
-    } else {
-      params.Null();
-    }
-    params.Text(projection::MetadataJson(state))
-        .Ids({state.events.begin(), state.events.end()})
-        .Text(projection::PhaseHistoryJson(state))
-        .Text(projection::HandoffsJson(state))
-        .Int8(state.version)
-        .Int8(state.position);
-    if (const auto saved = connection_.Query(kSaveWorkflow, params); !saved.ok()) {
-      return saved.status();
-    }
-  }
-  return absl::OkStatus();
+  return SaveInPortions<WorkflowRows>(workflows, connection_);
 }
 
 absl::Status ProjectionStore::Save(const std::map<Uuid, SessionState>& sessions) {
-  for (const auto& [id, state] : sessions) {
-    pg::Params params;
-    params.Id(id).Text(state.agent_type);
-    TextOrNull(params, state.agent_instance_id);
-    TextOrNull(params, state.checkpoint_id);
-    if (state.workflow_id) {
-      params.Id(*state.workflow_id);
-    } else {
-      params.Null();
-    }
-    TextOrNull(params, state.project_name).Time(state.started_at).Time(state.last_active_at);
-    if (state.completed_at) {
-      params.Time(*state.completed_at);
-    } else {
-      params.Null();
-    }
-    params.Text(state.status)
-        .Text(projection::MetadataJson(state))
-        .Int8(state.version)
-        .Int8(state.position);
-    if (const auto saved = connection_.Query(kSaveSession, params); !saved.ok()) {
-      return saved.status();
-    }
-  }
-  return absl::OkStatus();
+  return SaveInPortions<SessionRows>(sessions, connection_);
 }
 
 absl::StatusOr<std::vector<ProjectionStore::Failure>> ProjectionStore::FrozenAmong(
