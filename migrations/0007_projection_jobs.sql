@@ -62,7 +62,8 @@ CREATE TABLE projection_differences (
 
 -- The twins of the projections: same columns, constraints, names of indexes, and grants, so that they can
 -- take each other's place. Code that works on projections works on the twins by search_path. A migration
--- that changes the one must change the other (tests/integration/migrations.sh compares them).
+-- that changes the one must change the other (tests/integration/migrations.sh compares them). What refers to
+-- a table itself and not to its name, such as a view, would stay with the old one.
 CREATE SCHEMA shadow;
 
 CREATE TABLE shadow.workflow_state (
