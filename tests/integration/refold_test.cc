@@ -135,8 +135,8 @@ std::vector<event::Envelope> RandomLog(unsigned seed, int size) {
     event::Envelope event = MakeEnvelope(types[random() % types.size()]);
     event.time = absl::FromUnixSeconds(1'700'000'000 + static_cast<int>(random() % 5000));
     std::string phase = StrCat("p", random() % 4);
-    if (random() % 150 == 0) phase = std::string(60, 'x');
-    if (random() % 150 == 0) phase = "refused";
+    if (random() % 60 == 0) phase = std::string(60, 'x');
+    if (random() % 15 == 0) phase = "refused";
     std::string payload =
         StrCat("{\"phase\":\"", phase, "\",\"from_agent\":\"bmad-", random() % 3,
                "\",\"to_agent\":\"letta-", random() % 3, "\",\"checkpoint_id\":\"c", i, "\"");
