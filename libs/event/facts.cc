@@ -61,4 +61,8 @@ Facts FactsOf(const Envelope& envelope) {
   return facts;
 }
 
+std::string ProjectNamedIn(std::string_view payload) {
+  return Text(json::Value::Checked(payload).Find("project_name"));
+}
+
 }  // namespace god33::event

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/uuid.h"
 #include "event/envelope.h"
@@ -27,5 +28,8 @@ struct Facts {
 // Texts longer than 255 bytes or holding NUL, and ids that are no UUIDs, count as absent: no index
 // can hold the one, no filter can ask for the other. The payload keeps them all the same.
 Facts FactsOf(const Envelope& envelope);
+
+// Facts::project alone, of a payload's JSON text.
+std::string ProjectNamedIn(std::string_view payload);
 
 }  // namespace god33::event

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "event/facts.h"
 #include "event/parts.h"
 #include "json/value.h"
 #include "projection/payload.h"
@@ -58,15 +59,21 @@ constexpr pg::Statement kSessionItems = {"fold_items_of_session", R"sql(
     AND (session_id = $1::uuid OR event_type = 'agent.letta.session.recovery.started')
   ORDER BY position LIMIT $4::integer)sql"};
 
-// Only what folds read of large fields: most payloads are not needed at all.
+// Only what folds read of large fields: most payloads are not needed at all. Memberships are looked up by
+// position: with a kind that is not cast, their order could tempt the planner to walk through all groups.
 constexpr pg::Statement kEvents = {"fold_events", R"sql(
   SELECT position, event_id, event_type, "timestamp", agent_context, correlation_ids, workflow_id,
-         coalesce(project, ''),
          CASE WHEN relevant THEN payload ELSE '{}'::json END,
          CASE WHEN session_id IS NOT NULL THEN
            (SELECT group_id FROM memberships AS m
             WHERE m.position = sized.position AND m.kind::text = 'w' AND m.since = m.position
-            ORDER BY group_id LIMIT 1) END
+            ORDER BY group_id LIMIT 1) END,
+         CASE WHEN session_id IS NOT NULL THEN
+           (SELECT p.project FROM memberships AS m
+              JOIN workflow_projects AS p ON p.workflow_id = m.group_id AND p.position <= m.position
+            WHERE m.position = sized.position AND m.kind::text = 'w' AND m.since = m.position
+            ORDER BY group_id LIMIT 1) END,
+         session_id IS NOT NULL
   FROM (
     SELECT *, sum(CASE WHEN relevant THEN pg_column_size(payload) ELSE 0 END)
                 OVER (ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
@@ -165,9 +172,10 @@ absl::StatusOr<std::map<std::int64_t, FoldEvent>> FoldSource::Events(
     }
     event.parents = rows->Ids(i, 5);
     event.workflow = rows->OptionalId(i, 6);
-    event.project = rows->Bytes(i, 7);
-    event.payload = rows->Bytes(i, 8);
-    if (!event.workflow) event.workflow = rows->OptionalId(i, 9);
+    event.payload = rows->Bytes(i, 7);
+    if (!event.workflow) event.workflow = rows->OptionalId(i, 8);
+    if (rows->Bool(i, 10)) event.project = event::ProjectNamedIn(event.payload);
+    if (event.project.empty()) event.project = rows->Bytes(i, 9);
   }
   if (absl::Status status = AddHandoffTargets(events); !status.ok()) return status;
   return events;

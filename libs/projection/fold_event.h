@@ -31,6 +31,10 @@ struct FoldEvent {
   // The workflow the event belongs to, for sessions (others don't look for it): the payload's own,
   // else the first inherited one.
   std::optional<Uuid> workflow;
+
+  // For sessions: the project that the payload names, else that of the event's workflows if it was known
+  // when the event was stored. The log's own column is filled later too, and so no function of the log up
+  // to here.
   std::string project;
 };
 

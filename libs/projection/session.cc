@@ -60,6 +60,10 @@ std::vector<Uuid> SessionsOf(const FoldEvent& event) {
   if (!event.type.starts_with("agent.")) return sessions;
   const Payload payload(event.payload);
   if (const auto session = payload.Id("session_id")) sessions.push_back(*session);
+  // Beside a session_id it is looked for in recoveries only, so that a session's events can be found again
+  // by type.
+  const bool may_open = sessions.empty() || event.type == "agent.letta.session.recovery.started";
+  if (!may_open) return sessions;
   if (const auto opened = payload.Id("new_session_id"); opened && *opened != Uuid()) {
     if (sessions.empty() || sessions.front() != *opened) sessions.push_back(*opened);
   }

@@ -36,8 +36,8 @@ struct SessionState {
   friend bool operator==(const SessionState&, const SessionState&) = default;
 };
 
-// The sessions whose state an event takes part in: those that an agent.* event's payload names as
-// session_id and new_session_id.
+// The sessions whose state an event takes part in: the one that an agent.* event's payload names as
+// session_id, and the one it names as new_session_id if there is no other or a recovery opens it.
 std::vector<Uuid> SessionsOf(const FoldEvent& event);
 
 // Folds the event into the state; errors as for workflows.

@@ -22,14 +22,14 @@ struct LogPoint {
   }
 };
 
-// The columns that ReadLogPoint expects, for a SELECT list. This schema knows one generation only.
+// The columns that ReadLogPoint expects, for a SELECT list.
 #define GOD33_LOG_POINT_COLUMNS                                            \
   "(SELECT log_id FROM log_identity), "                                    \
   "coalesce((SELECT max(position) FROM event_ids), 0), "                   \
   "coalesce((SELECT position FROM cursors WHERE name = 'projector'), 0), " \
   "coalesce((SELECT within FROM cursors WHERE name = 'projector'), 0), "   \
   "coalesce((SELECT min(first_position) FROM log_months), 0), "            \
-  "0::bigint"
+  "(SELECT generation FROM projection_identity)"
 
 inline constexpr int kLogPointColumns = 6;
 

@@ -251,14 +251,19 @@ absl::StatusOr<int> AdoptQueued(pg::Connection& connection, std::int64_t cause) 
 }  // namespace
 
 absl::StatusOr<std::optional<int>> AdoptStep(pg::Connection& connection, std::int64_t up_to) {
-  const auto late = connection.Query(kFindLate, pg::Params().Int8(up_to));
-  if (!late.ok()) return late.status();
-  if (late->rows() == 0) return std::nullopt;
-  const std::int64_t cause = late->Int8(0, 0);
+  const auto any = connection.Query(kFindLate, pg::Params().Int8(up_to));
+  if (!any.ok()) return any.status();
+  if (any->rows() == 0) return std::nullopt;
 
   auto transaction = pg::Transaction::Begin(connection);
   if (!transaction.ok()) return transaction.status();
   if (const auto locked = connection.Query(kLock); !locked.ok()) return locked.status();
+  // Looked up again: a holder who has lost his lease may have waited here while the next one adopted, and
+  // what is queued now belongs to another parent.
+  const auto late = connection.Query(kFindLate, pg::Params().Int8(up_to));
+  if (!late.ok()) return late.status();
+  if (late->rows() == 0) return std::nullopt;
+  const std::int64_t cause = late->Int8(0, 0);
   const auto taken = connection.Query(kTakeOrphans, pg::Params().Int8(cause).Int4(kMostChildren));
   if (!taken.ok()) return taken.status();
   const auto joined = AdoptQueued(connection, cause);

@@ -14,6 +14,7 @@
 #include "services/event-store-manager/follower.h"
 #include "services/event-store-manager/housekeeper.h"
 #include "services/event-store-manager/outbox.h"
+#include "services/event-store-manager/projection_service.h"
 #include "services/event-store-manager/projector.h"
 #include "services/event-store-manager/replay_service.h"
 #include "services/event-store-manager/replayer.h"
@@ -30,7 +31,7 @@ struct App::Parts {
       : metrics(registry),
         sorter(clock, payloads, config.max_event_bytes),
         outbox(config.Broker("outbox"), topology, metrics),
-        projector(metrics),
+        projector(config.Database("projector"), metrics),
         dead_letters(config.Database("dead letters"), DeadLetterService::kThreads),
         dead_letter_service(dead_letters, config.Broker("dead letters"), sorter, metrics) {}
 
@@ -54,6 +55,7 @@ struct App::Parts {
   std::unique_ptr<Replayer> replayer;
   std::unique_ptr<AppendService> service;
   std::unique_ptr<ReplayService> replay_service;
+  std::unique_ptr<ProjectionService> projection_service;
   std::unique_ptr<rpc::OpsServer> ops;
   std::unique_ptr<rpc::Server> server;
 };
@@ -80,10 +82,13 @@ absl::StatusOr<std::unique_ptr<App>> App::Start(const Config& config) {
                                                              .live_exchange = config.exchange,
                                                              .enabled = config.event_replay},
                                       parts->ids);
-  auto server = rpc::Server::Start(
-      {.listen = config.common.listen, .reflection = config.reflection},
-      {parts->service.get(), parts->replay_service.get(), &parts->dead_letter_service},
-      parts->health);
+  parts->projection_service =
+      std::make_unique<ProjectionService>(config.Database("projection jobs"), parts->ids);
+  auto server =
+      rpc::Server::Start({.listen = config.common.listen, .reflection = config.reflection},
+                         {parts->service.get(), parts->replay_service.get(),
+                          parts->projection_service.get(), &parts->dead_letter_service},
+                         parts->health);
   if (!server.ok()) return server.status();
   parts->server = *std::move(server);
 

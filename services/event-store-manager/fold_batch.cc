@@ -11,6 +11,8 @@ namespace god33::manager {
 namespace {
 
 using projection::FoldEvent;
+using projection::SessionState;
+using projection::WorkflowState;
 using Failure = ProjectionStore::Failure;
 
 // Longer with each failure, from a minute to an hour.
@@ -24,47 +26,33 @@ std::set<Uuid> Ids(const std::vector<Failure>& failures) {
   return ids;
 }
 
-template <typename State>
-std::map<Uuid, State> Only(const std::map<Uuid, State>& states, const std::set<Uuid>& ids) {
-  std::map<Uuid, State> some;
-  for (const Uuid& id : ids) some.emplace(id, states.at(id));
-  return some;
+absl::StatusOr<WorkflowState> ReadState(ProjectionStore& store, const Uuid& id,
+                                        const WorkflowState*) {
+  auto states = store.Workflows({id});
+  if (!states.ok()) return states.status();
+  return std::move(states->at(id));
 }
 
-// Saves one by one; what the database refuses is frozen.
-template <typename State>
-absl::Status SaveOneByOne(ProjectionStore& store, pg::Connection& connection,
-                          const char* projection, const std::map<Uuid, State>& states,
-                          int attempts) {
-  for (const auto& [id, state] : states) {
-    if (absl::Status status = connection.Execute("SAVEPOINT one"); !status.ok()) return status;
-    absl::Status status = store.Save(std::map<Uuid, State>{{id, state}});
-    if (!status.ok() && pg::IsDataError(status)) {
-      const Failure failure{.projection = projection,
-                            .aggregate = id,
-                            .since = state.position,
-                            .position = state.position,
-                            .error = std::string(MessageOf(status)),
-                            .attempts = attempts};
-      status = connection.Execute("ROLLBACK TO SAVEPOINT one");
-      if (status.ok()) status = store.Freeze(failure, RetryIn(attempts));
-    }
-    if (!status.ok()) return status;
-  }
-  return absl::OkStatus();
+absl::StatusOr<SessionState> ReadState(ProjectionStore& store, const Uuid& id,
+                                       const SessionState*) {
+  auto states = store.Sessions({id});
+  if (!states.ok()) return states.status();
+  return std::move(states->at(id));
 }
 
-// Saves all at once, which is how it nearly always ends.
+// Saves behind a savepoint. False: the database refuses one of the states, and nothing was saved.
 template <typename State>
-absl::Status SaveAll(ProjectionStore& store, pg::Connection& connection, const char* projection,
-                     const std::map<Uuid, State>& states, int attempts) {
-  if (states.empty()) return absl::OkStatus();
-  if (absl::Status status = connection.Execute("SAVEPOINT all_states"); !status.ok()) return status;
+absl::StatusOr<bool> TrySave(ProjectionStore& store, pg::Connection& connection,
+                             const std::map<Uuid, State>& states, absl::Status& refusal) {
+  if (absl::Status status = connection.Execute("SAVEPOINT states"); !status.ok()) return status;
   absl::Status status = store.Save(states);
-  if (status.ok() || !pg::IsDataError(status)) return status;
-  status = connection.Execute("ROLLBACK TO SAVEPOINT all_states");
+  if (!status.ok() && !pg::IsDataError(status)) return status;
+  const bool saved = status.ok();
+  if (!saved) refusal = status;
+  status = connection.Execute(saved ? "RELEASE SAVEPOINT states"
+                                    : "ROLLBACK TO SAVEPOINT states; RELEASE SAVEPOINT states");
   if (!status.ok()) return status;
-  return SaveOneByOne(store, connection, projection, states, attempts);
+  return saved;
 }
 
 }  // namespace
@@ -126,7 +114,7 @@ void FoldBatch::FoldInto(Aggregates<State>& aggregates, const Uuid& id, const Fo
   if (aggregates.frozen.contains(id)) return;
   const absl::Status status = projection::Apply(event, aggregates.states.at(id));
   if (status.ok()) {
-    aggregates.touched.insert(id);
+    aggregates.folded[id].push_back(item);
     ++folded_;
     return;
   }
@@ -144,13 +132,60 @@ void FoldBatch::FoldInto(Aggregates<State>& aggregates, const Uuid& id, const Fo
                        .error = std::string(MessageOf(status))});
 }
 
-absl::Status FoldBatch::Save(ProjectionStore& store, pg::Connection& connection, int attempts) {
-  const auto save = [&](const auto& aggregates) {
-    return SaveAll(store, connection, aggregates.projection,
-                   Only(aggregates.states, aggregates.touched), attempts);
-  };
-  absl::Status status = save(workflows_);
-  if (status.ok()) status = save(sessions_);
+// All at once, which is how it nearly always ends; else one by one.
+template <typename State>
+absl::Status FoldBatch::SaveAll(const Aggregates<State>& aggregates, ProjectionStore& store,
+                                pg::Connection& connection,
+                                const std::map<std::int64_t, FoldEvent>& events) {
+  if (aggregates.folded.empty()) return absl::OkStatus();
+  std::map<Uuid, State> states;
+  for (const auto& [id, items] : aggregates.folded) states.emplace(id, aggregates.states.at(id));
+  absl::Status refusal;
+  auto saved = TrySave(store, connection, states, refusal);
+  if (!saved.ok() || *saved) return saved.status();
+  for (const auto& [id, state] : states) {
+    saved = TrySave(store, connection, std::map<Uuid, State>{{id, state}}, refusal);
+    if (!saved.ok()) return saved.status();
+    if (*saved) continue;
+    absl::Status status = SaveByItem(aggregates, id, store, connection, events);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+// Folds the items again, from the state that is stored, and saves after each: so it stands still at the
+// one that the database refuses, wherever batches begin and end.
+template <typename State>
+absl::Status FoldBatch::SaveByItem(const Aggregates<State>& aggregates, const Uuid& id,
+                                   ProjectionStore& store, pg::Connection& connection,
+                                   const std::map<std::int64_t, FoldEvent>& events) {
+  auto state = ReadState(store, id, static_cast<const State*>(nullptr));
+  if (!state.ok()) return state.status();
+  for (const FoldItem& item : aggregates.folded.at(id)) {
+    FoldEvent event = events.at(item.position);
+    event.since = item.since;
+    if (absl::Status status = projection::Apply(event, *state); !status.ok()) return status;
+    absl::Status refusal;
+    const auto saved = TrySave(store, connection, std::map<Uuid, State>{{id, *state}}, refusal);
+    if (!saved.ok()) return saved.status();
+    if (*saved) continue;
+    std::erase_if(failures_, [&](const Failure& failure) {
+      return failure.projection == aggregates.projection && failure.aggregate == id;
+    });
+    failures_.push_back({.projection = aggregates.projection,
+                         .aggregate = id,
+                         .since = item.since,
+                         .position = item.position,
+                         .error = std::string(MessageOf(refusal))});
+    break;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FoldBatch::Save(ProjectionStore& store, pg::Connection& connection,
+                             const std::map<std::int64_t, FoldEvent>& events, int attempts) {
+  absl::Status status = SaveAll(workflows_, store, connection, events);
+  if (status.ok()) status = SaveAll(sessions_, store, connection, events);
   for (Failure& failure : failures_) {
     failure.attempts = attempts;
     if (status.ok()) status = store.Freeze(failure, RetryIn(attempts));

@@ -29,9 +29,11 @@ class FoldBatch {
   // The same, into one aggregate only.
   void FoldOnly(const Uuid& aggregate, const FoldItem& item, const projection::FoldEvent& event);
 
-  // Writes the states and the failures. When the database refuses one of the states, it is found,
-  // its aggregate frozen, and the others are written. `attempts` counts this one.
-  absl::Status Save(ProjectionStore& store, pg::Connection& connection, int attempts);
+  // Writes the states and the failures. When the database refuses one of the states, its aggregate is
+  // frozen at the very item that led to it, and the others are written. `events` are those of the folded
+  // items; `attempts` counts this one.
+  absl::Status Save(ProjectionStore& store, pg::Connection& connection,
+                    const std::map<std::int64_t, projection::FoldEvent>& events, int attempts);
 
   std::int64_t folded() const { return folded_; }
 
@@ -44,13 +46,22 @@ class FoldBatch {
   struct Aggregates {
     const char* projection;
     std::map<Uuid, State> states;
-    std::set<Uuid> touched;
+    std::map<Uuid, std::vector<FoldItem>> folded;
     std::set<Uuid> frozen;
   };
 
   template <typename State>
   void FoldInto(Aggregates<State>& aggregates, const Uuid& id, const FoldItem& item,
                 const projection::FoldEvent& event);
+
+  template <typename State>
+  absl::Status SaveAll(const Aggregates<State>& aggregates, ProjectionStore& store,
+                       pg::Connection& connection,
+                       const std::map<std::int64_t, projection::FoldEvent>& events);
+  template <typename State>
+  absl::Status SaveByItem(const Aggregates<State>& aggregates, const Uuid& id,
+                          ProjectionStore& store, pg::Connection& connection,
+                          const std::map<std::int64_t, projection::FoldEvent>& events);
 
   Aggregates<projection::WorkflowState> workflows_{.projection = "workflow"};
   Aggregates<projection::SessionState> sessions_{.projection = "session"};

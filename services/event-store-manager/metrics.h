@@ -41,6 +41,11 @@ class Metrics {
   prometheus::Gauge& frozen_folds;
   prometheus::Counter& adopted;  // events that joined a group through a late parent
 
+  prometheus::Gauge& projection_job_running;   // 1 while one is worked on here
+  prometheus::Gauge& projection_job_progress;  // 0 to 1: how much of the log it has folded
+  prometheus::Counter& refolded;               // by jobs
+  prometheus::Histogram& swap_seconds;
+
   // What people did with dead letters.
   prometheus::Counter& letters_sent_back;
   prometheus::Counter& letters_dropped;

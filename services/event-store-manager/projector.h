@@ -1,10 +1,8 @@
 #pragma once
 
-#include <functional>
-
 #include "services/event-store-manager/follower.h"
 #include "services/event-store-manager/metrics.h"
-#include "services/event-store-manager/projection_store.h"
+#include "services/event-store-manager/refold.h"
 
 namespace god33::manager {
 
@@ -13,16 +11,23 @@ namespace god33::manager {
 // decision 10). Before it passes a parent that came late, it lets the parent's descendants join
 // (adoption.h). An aggregate whose fold fails is frozen, visibly, and tried again; the others go
 // on. Storing events never waits for it.
+//
+// Rebuilding and verifying is done between its steps (refold.h): while there are events to fold, in
+// slices as long as it takes to fold some; otherwise without a pause.
 class Projector final : public FollowerWork {
  public:
-  explicit Projector(Metrics& metrics) : metrics_(metrics) {}
+  // `database` is for the connection that jobs on the projections work on.
+  Projector(pg::Config database, Metrics& metrics)
+      : metrics_(metrics), refold_(std::move(database), metrics) {}
 
   absl::StatusOr<bool> Step(pg::Connection& connection, eventlog::CursorLease& lease) override;
 
  private:
+  absl::StatusOr<bool> Follow(pg::Connection& connection, eventlog::CursorLease& lease);
   absl::StatusOr<bool> RetryFrozen(pg::Connection& connection, const eventlog::CursorLease& lease);
 
   Metrics& metrics_;
+  Refold refold_;
 };
 
 }  // namespace god33::manager

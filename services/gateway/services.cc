@@ -3,6 +3,7 @@
 #include "base/strings.h"
 #include "god33/store/v1/dead_letters.pb.h"
 #include "god33/store/v1/event_store.pb.h"
+#include "god33/store/v1/projection.pb.h"
 #include "god33/store/v1/replay.pb.h"
 
 namespace god33::gateway {
@@ -15,6 +16,7 @@ const std::vector<const ServiceDescriptor*>& Services() {
       store::v1::AppendEventRequest::descriptor()->file()->FindServiceByName("EventStoreService"),
       store::v1::StartReplayRequest::descriptor()->file()->FindServiceByName("ReplayService"),
       store::v1::DeadLetter::descriptor()->file()->FindServiceByName("DeadLetterService"),
+      store::v1::ProjectionJob::descriptor()->file()->FindServiceByName("ProjectionService"),
   };
   return services;
 }

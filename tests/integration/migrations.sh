@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Every migration goes up, down and up again on an empty database, and the schema is the same both times.
+# Every migration goes up, down and up again on an empty database, and the schema is the same both times,
+# also when the projections and their twins have changed places in between.
 # Run by servers.sh, which gives the servers' addresses.
 set -euo pipefail
 root=$(cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -16,7 +17,14 @@ leftovers() {
   psql -X -At "${admin%/*}/$name" -c "
     SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
       AND relname NOT LIKE 'schema_migrations%'
-    UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+    UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+    UNION ALL SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
+      AND nspname <> 'public'"
+}
+# The projections in one schema, without its name.
+projections() {
+  pg_dump --schema-only --no-comments -t "$1.workflow_state" -t "$1.agent_sessions" -t "$1.fold_failures" \
+    "${admin%/*}/$name" | grep -v '^[\\]' | sed "s/$1\./here./g; s/Schema: $1/Schema: here/"
 }
 
 admin "CREATE DATABASE $name OWNER god33_migrator"
@@ -25,6 +33,10 @@ trap 'admin "DROP DATABASE $name WITH (FORCE)"' EXIT
 migrations migrate
 first=$(schema)
 migrations migrate # nothing left to do
+diff <(projections public) <(projections shadow)
+psql -X -q -v ON_ERROR_STOP=1 "${admin%/*}/$name" -c 'SELECT swap_projections()' >/dev/null
+swapped=$(schema)
+diff <(echo "$first") <(echo "$swapped")
 for ((i = 0; i < count; i++)); do migrations rollback; done
 left=$(leftovers)
 if [[ -n $left ]]; then

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <memory>
 
+#include "base/error.h"
 #include "services/event-store-manager/projector.h"
 #include "testing/servers.h"
 
@@ -11,15 +12,19 @@ namespace god33::testing {
 // A projector that is stepped by hand.
 class Projecting {
  public:
-  explicit Projecting(const TestDatabase& database)
-      : connection_(TestDatabase::Connect(database.Writer())) {
-    auto lease = eventlog::AcquireCursor(*connection_, "projector", "test", absl::Seconds(60));
+  explicit Projecting(const TestDatabase& database, const std::string& holder = "test")
+      : projector_(database.Writer(), metrics_),
+        connection_(TestDatabase::Connect(database.Writer())) {
+    auto lease = eventlog::AcquireCursor(*connection_, "projector", holder, absl::Seconds(60));
     REQUIRE(lease.ok());
     REQUIRE(*lease);
     lease_ = **lease;
   }
 
   void Step() { REQUIRE(projector_.Step(*connection_, lease_).ok()); }
+
+  // Why it can't, if it can't.
+  std::string TryStep() { return ReasonOf(projector_.Step(*connection_, lease_).status()); }
 
   void CatchUp() {
     for (;;) {
@@ -34,7 +39,7 @@ class Projecting {
  private:
   prometheus::Registry registry_;
   manager::Metrics metrics_{registry_};
-  manager::Projector projector_{metrics_};
+  manager::Projector projector_;
   std::unique_ptr<pg::Connection> connection_;
   eventlog::CursorLease lease_;
 };

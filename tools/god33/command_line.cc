@@ -13,6 +13,7 @@
 #include "tools/god33/dlq.h"
 #include "tools/god33/event.h"
 #include "tools/god33/exit_code.h"
+#include "tools/god33/projection.h"
 #include "tools/god33/report.h"
 #include "tools/god33/session.h"
 #include "tools/god33/status.h"
@@ -35,13 +36,14 @@ constexpr char kMore[] =
     "  god33 workflow list --running\n"
     "  god33 agent list --status active\n"
     "  god33 dlq list --reason id_conflict\n"
+    "  god33 projection verify\n"
     "\n"
     "Environment:\n"
     "  RABBITMQ_URL                  the broker: amqp://user:password@host:port/vhost\n"
     "  GOD33_RABBITMQ_CA_FILE        certificate authorities for amqps; default: the system's\n"
     "  GOD33_EXCHANGE                Bloodbank's exchange\n"
     "  GOD33_EVENT_STORE_API_ADDR    host:port that is asked for events, workflows and agents\n"
-    "  GOD33_EVENT_STORE_MANAGER_ADDR  host:port that is asked for dead letters and replays\n"
+    "  GOD33_EVENT_STORE_MANAGER_ADDR  host:port that is asked for dead letters, replays, projections\n"
     "  GOD33_<NAME>_ADDR             host:port of the other services, for `status`\n"
     "  GOD33_OUTPUT                  output format\n"
     "  NO_COLOR                      no color\n"
@@ -88,6 +90,7 @@ void AddCommands(CLI::App& app, Command& chosen) {
   AddWorkflowCommands(app, chosen);
   AddAgentCommands(app, chosen);
   AddDeadLetterCommands(app, chosen);
+  AddProjectionCommands(app, chosen);
   AddStatusCommand(app, chosen);
   AddCompletionCommand(app, chosen);
 }

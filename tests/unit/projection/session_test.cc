@@ -58,6 +58,10 @@ TEST_CASE("an agent's event takes part in the sessions that it names") {
   same.payload = StrCat(R"({"session_id":")", kSession.ToString(), R"(","new_session_id":")",
                         kSession.ToString(), "\"}");
   CHECK(SessionsOf(same) == std::vector<Uuid>{kSession});
+  // Beside a session_id, only a recovery opens another session.
+  FoldEvent other = Recovery(1);
+  other.type = "agent.letta.session.recovery.failed";
+  CHECK(SessionsOf(other) == std::vector<Uuid>{kSession});
 }
 
 TEST_CASE("other events, and sessions that are no UUIDs, take part in none") {
