@@ -8,19 +8,17 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "base/strings.h"
 #include "fuzz/frames.h"
 #include "fuzz/fuzz.h"
 #include "http/core.h"
-#include "json/text.h"
 
 // A connection of the server as its client sees it, requests and WebSocket, on one thread. Input: a byte,
 // then what the client sends. The byte's low seven bits say how many come at once (0: all); its highest,
 // whether each "\r\n\r\n" ends a piece, too, as for a client that waits for the answer.
 //
-// Each request is answered at most once, in the form of HTTP. The messages of a WebSocket are those that a
-// slow and simple reader of frames finds; each comes back, as does each ping. When the client is gone, the
+// No request is answered twice. The messages of a WebSocket are those that a slow and simple reader of frames
+// finds; what comes back are whole frames with the same messages in their order. When the client is gone, the
 // connection is, too, and whoever was to be told has been told once.
 
 namespace god33::http {
