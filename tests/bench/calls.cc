@@ -24,11 +24,10 @@ namespace god33::bench {
 namespace {
 
 constexpr char kUsage[] = R"(usage: bench_calls ACTION
-  serve                        a server of ListEventTypes whose answer is empty; prints its address
+  serve                           a server of ListEventTypes whose answer is empty; prints its address
   append ADDRESS CLIENTS SEED N   appends N checkpoints, one a call
-  echo ADDRESS CLIENTS N       calls what `serve` serves N times
-  list ADDRESS CLIENTS N       N calls of ListEvents; requests are lines of input, as protobuf text
-  descendants ADDRESS CLIENTS N   the same of GetDescendants
+  echo ADDRESS CLIENTS N          calls what `serve` serves N times
+  list ADDRESS CLIENTS N          N calls of ListEvents; requests are lines of input, as protobuf text
 )";
 
 using store::v1::EventStoreService;
@@ -73,11 +72,10 @@ std::vector<grpc::ByteBuffer> Appends(std::uint64_t seed, std::size_t count) {
   return requests;
 }
 
-template <typename Request>
-std::vector<grpc::ByteBuffer> ReadRequests() {
+std::vector<grpc::ByteBuffer> ReadListRequests() {
   std::vector<grpc::ByteBuffer> requests;
   for (const std::string& line : InputLines()) {
-    Request request;
+    store::v1::ListEventsRequest request;
     if (!google::protobuf::TextFormat::ParseFromString(line, &request)) {
       Fail(absl::InvalidArgumentError(StrCat("no such request: ", line)));
     }
@@ -208,10 +206,7 @@ int Main(int argc, char** argv) {
   } else if (action == "echo") {
     Call("ListEventTypes", address, clients, {Bytes(store::v1::ListEventTypesRequest())}, count);
   } else if (action == "list") {
-    Call("ListEvents", address, clients, ReadRequests<store::v1::ListEventsRequest>(), count);
-  } else if (action == "descendants") {
-    Call("GetDescendants", address, clients, ReadRequests<store::v1::GetDescendantsRequest>(),
-         count);
+    Call("ListEvents", address, clients, ReadListRequests(), count);
   } else {
     arguments.Usage();
   }

@@ -5,8 +5,8 @@ import {secondsOf} from './support/drivers.mjs';
 import {Row} from './support/report.mjs';
 import {inTurns} from './support/run.mjs';
 
-const COLUMNS = 'event_id, event_type, "timestamp", version, source, correlation_ids, agent_context, payload, position, ' +
-  'recorded_at, payload_errors';
+const COLUMNS = 'event_id, event_type, "timestamp", version, source, correlation_ids, agent_context, payload, ' +
+  'position, recorded_at, payload_errors';
 
 export async function bench(run) {
   const database = await run.filled();

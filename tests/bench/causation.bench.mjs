@@ -1,6 +1,6 @@
 // All descendants of an event with their depths, by the code of the API: as positions, which is what it walks over
-// (it reads the events of the page that is asked for, and no others), and with all ids looked up. The floor is a recursive CTE over edges
-// of ids, as seed 001 has them, in a table of its own with the index it needs.
+// (it reads the events of the page that is asked for, and no others), and with all ids looked up. The floor is a
+// recursive CTE over edges of ids, as seed 001 has them, in a table of its own with the index it needs.
 
 import {drive} from './support/drivers.mjs';
 import {median, Row} from './support/report.mjs';
@@ -8,7 +8,8 @@ import {inTurns} from './support/run.mjs';
 
 // `size` is [full, small]; `events` how many descendants that gives.
 const SHAPES = [
-  {shape: 'tree', size: [5, 2], events: [111_110, 110], name: 'descendants of 111,111 events', must: {least: 1.5}, aim: '10'},
+  {shape: 'tree', size: [5, 2], events: [111_110, 110], name: 'descendants of 111,111 events', must: {least: 1.5},
+    aim: '10'},
   {shape: 'diamond', size: [22, 22], events: [44, 44], name: '22-layer diamond', must: {most: 5, of: 'ours'}},
   {shape: 'chain', size: [1000, 50], events: [1000, 50], name: 'chain of 1,000', must: {least: 1}},
 ];

@@ -5,6 +5,8 @@
 import {figuresOf} from './support/drivers.mjs';
 import {Row} from './support/report.mjs';
 
+const count = (number) => number.toLocaleString('en');
+
 const FILTERS = ['workflow', 'session', 'agent', 'correlation', 'time', 'type'];
 
 export async function bench(run) {
@@ -19,7 +21,7 @@ export async function bench(run) {
   for (const {size} of larger) {
     for (const filter of FILTERS) {
       rows.set(`${filter} ${size}`, new Row({unit: 'ms (p50)', must: {most: 1.5}, aim: 'flat',
-        what: `filter by ${filter}, ${size.toLocaleString('en')} stored, against ${smallest.size.toLocaleString('en')}`}));
+        what: `filter by ${filter}, ${count(size)} stored, against ${count(smallest.size)}`}));
     }
   }
   const page = async ({api, requests}, filter) =>
@@ -54,5 +56,6 @@ async function requestsOf(database) {
     time: (event) => `start_time ${at(Number(event.seconds))} end_time ${at(Number(event.seconds) + 0.2)}`,
     type: () => 'event_type: "agent.letta.checkpoint.saved"',
   };
-  return Object.fromEntries(FILTERS.map((filter) => [filter, events.map((event) => `limit: 100 ${request[filter](event)}`)]));
+  const requests = (filter) => events.map((event) => `limit: 100 ${request[filter](event)}`);
+  return Object.fromEntries(FILTERS.map((filter) => [filter, requests(filter)]));
 }

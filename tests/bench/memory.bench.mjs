@@ -13,10 +13,11 @@ const SERVICES = ['event-store-manager', 'event-store-api', 'gateway'];
 export async function bench(run) {
   const events = run.size(60_000, 500);
   const database = await run.database('held');
-  const table = (what, unit, must) => new Map(SERVICES.map((name) => [name, new Row({what: `${name}, ${what}`, unit,
-    must: must(name)})]));
+  const table = (what, unit, must) =>
+    new Map(SERVICES.map((name) => [name, new Row({what: `${name}, ${what}`, unit, must: must(name)})]));
   const idle = table('idle', 'MB', () => ({most: 60, of: 'ours'}));
-  const loaded = table('under load', 'MB', (name) => name === 'event-store-manager' ? {most: 200, of: 'ours'} : undefined);
+  const loaded = table('under load', 'MB',
+    (name) => name === 'event-store-manager' ? {most: 200, of: 'ours'} : undefined);
   const start = table('start to serving', 'ms', () => ({most: 1000, of: 'ours'}));
 
   await run.repeat(async (i) => {

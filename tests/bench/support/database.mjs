@@ -9,13 +9,17 @@ import {psql, secondsOf} from './drivers.mjs';
 const TABLES = [['event_ids', 'position'], ['events', 'position'], ['event_edges', 'child_position'],
   ['memberships', 'position']];
 
+// Where databases are made: in none of them.
+const serverOf = (set) => set.urls.GOD33_ADMIN_DATABASE_URL.replace(/\/[^/]*$/, '/postgres');
+
+const dropDatabase = (set, name) => psql(serverOf(set), [`DROP DATABASE IF EXISTS ${name} WITH (FORCE);`]);
+
 export class BenchDatabase {
   static async create(set, name) {
     const database = new BenchDatabase(set, name);
     const template = new URL(set.urls.DATABASE_URL).pathname.slice(1);
-    await psql(set.urls.GOD33_ADMIN_DATABASE_URL.replace(/\/[^/]*$/, '/postgres'), [
-      `DROP DATABASE IF EXISTS ${name} WITH (FORCE);`,
-      `CREATE DATABASE ${name} TEMPLATE ${template} OWNER god33_migrator;`]);
+    await dropDatabase(set, name);
+    await psql(serverOf(set), [`CREATE DATABASE ${name} TEMPLATE ${template} OWNER god33_migrator;`]);
     await database.rows('SELECT ensure_event_partitions(1)');
     return database;
   }
@@ -74,12 +78,20 @@ export class BenchDatabase {
     return this.set.api({DATABASE_URL: this.reader}, `event-store-api-${this.name}`);
   }
 
-  // Bytes of write-ahead log that `work` causes, on all databases of the server.
+  // Bytes of write-ahead log that `work` causes. Vacuum's own log, which comes at any time, is kept out of it.
   async walOf(work) {
-    await this.psql('CHECKPOINT;');
-    const before = await this.value('SELECT pg_current_wal_insert_lsn()::text');
-    await work();
-    return Number(await this.value('SELECT pg_current_wal_insert_lsn() - $1::pg_lsn', before));
+    await this.psql('ALTER SYSTEM SET autovacuum = off;', 'SELECT pg_reload_conf();', 'VACUUM ANALYZE;', 'CHECKPOINT;');
+    try {
+      const before = await this.value('SELECT pg_current_wal_insert_lsn()::text');
+      await work();
+      return Number(await this.value('SELECT pg_current_wal_insert_lsn() - $1::pg_lsn', before));
+    } finally {
+      await this.psql('ALTER SYSTEM RESET autovacuum;', 'SELECT pg_reload_conf();');
+    }
+  }
+
+  drop() {
+    return dropDatabase(this.set, this.name);
   }
 
   // Copies the rows behind position `begin` into the same tables of another database, in the binary form and one

@@ -25,8 +25,16 @@ export class BenchRun {
   }
 
   // A migrated, empty database, in the place of the one that had this name.
-  database(name) {
-    return BenchDatabase.create(this.set, name);
+  async database(name) {
+    const database = await BenchDatabase.create(this.set, name);
+    this.#databases.set(name, database);
+    return database;
+  }
+
+  // Removes all databases but the filled ones, so that no vacuum of theirs disturbs the next benchmark.
+  async clear() {
+    for (const database of this.#databases.values()) await database.drop();
+    this.#databases.clear();
   }
 
   // A log of `events` events (this.stored, if not said), stored by the batch writer. It is kept for all
@@ -38,7 +46,9 @@ export class BenchRun {
 
   // Calls `measure` for every repeat; it gets the number and whether ours comes first.
   async repeat(measure) {
-    for (let i = 0; i < this.repeats; ++i) this.progress(`${i + 1} of ${this.repeats}: ${await measure(i, i % 2 === 0)}`);
+    for (let i = 0; i < this.repeats; ++i) {
+      this.progress(`${i + 1} of ${this.repeats}: ${await measure(i, i % 2 === 0)}`);
+    }
   }
 
   // Runs `work` while a quorum queue of this name, bound to all of `exchange`, is there.
@@ -68,11 +78,12 @@ export class BenchRun {
     return this.set.end();
   }
 
+  #databases = new Map(); // of the benchmark under way
   #filled = new Map();
 
   async #fill(events) {
     this.progress(`storing ${events.toLocaleString('en')} events`);
-    const database = await this.database(`filled_${events}`);
+    const database = await BenchDatabase.create(this.set, `filled_${events}`);
     await database.write(1, events);
     await database.psql('VACUUM ANALYZE;', 'CHECKPOINT;');
     return database;

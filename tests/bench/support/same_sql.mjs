@@ -29,6 +29,8 @@ export async function sqlOfPage(database, request, position) {
   }
 }
 
+const VALUE = /\$\d+ = ('(?:[^']|'')*'|NULL)/g;
+
 // Entries begin with a time; what follows on further lines belongs to them.
 function statementsIn(text) {
   const statements = [];
@@ -37,7 +39,7 @@ function statementsIn(text) {
     const executed = entry.match(/LOG: {2}execute [^:]+: ([^]*)$/);
     const values = entry.match(/DETAIL: {2}parameters: ([^]*)$/);
     if (executed) statements.push({pid, sql: executed[1].trim(), values: []});
-    else if (values) statements.at(-1).values = [...values[1].matchAll(/\$\d+ = ('(?:[^']|'')*'|NULL)/g)].map((m) => m[1]);
+    else if (values) statements.at(-1).values = [...values[1].matchAll(VALUE)].map(([, value]) => value);
   }
   return statements;
 }
