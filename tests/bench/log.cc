@@ -46,7 +46,7 @@ double Project() {
   if (!lease) Fail(absl::AbortedError("somebody else projects"));
   prometheus::Registry registry;
   manager::Metrics metrics(registry);
-  manager::Projector projector(metrics);
+  manager::Projector projector(StoreDatabase(), metrics);
   const Stopwatch watch;
   while (Must(projector.Step(*connection, *lease))) {
   }

@@ -116,7 +116,9 @@ bool Until(const std::function<bool()>& condition) {
 class BackgroundProjector {
  public:
   BackgroundProjector(const TestDatabase& database, bool whims)
-      : connection_(TestDatabase::Connect(database.Writer())), whims_(whims) {
+      : projector_(database.Writer(), metrics_),
+        connection_(TestDatabase::Connect(database.Writer())),
+        whims_(whims) {
     auto lease = eventlog::AcquireCursor(*connection_, "projector", "test", absl::Seconds(60));
     REQUIRE(lease.ok());
     REQUIRE(*lease);
@@ -167,7 +169,7 @@ class BackgroundProjector {
 
   prometheus::Registry registry_;
   manager::Metrics metrics_{registry_};
-  manager::Projector projector_{metrics_};
+  manager::Projector projector_;
   std::unique_ptr<pg::Connection> connection_;
   const bool whims_;
   std::vector<Uuid> workflows_;

@@ -486,7 +486,7 @@ class BusyReader {
     while (!stop_ && error_.empty()) {
       const std::int64_t began = MonotonicNanos();
       store::v1::Workflow answer;
-      absl::Status status = api::WorkflowStore(reader_).Get(workflow, 0, answer);
+      absl::Status status = api::WorkflowStore(reader_).Get(workflow, 0, answer).status();
       slowest_ = std::max(slowest_, absl::Nanoseconds(MonotonicNanos() - began));
       if (status.ok() && answer.version() != 2) status = absl::InternalError("another state");
       if (status.ok()) {
