@@ -45,6 +45,8 @@ pg::Config Reader::SessionOf(const Options& options) {
       {"enable_mergejoin", "off"},
       {"enable_bitmapscan", "off"},
       {"enable_seqscan", "off"},
+      // Starting workers takes longer than most answers.
+      {"max_parallel_workers_per_gather", "0"},
       {"plan_cache_mode", "force_generic_plan"}};
   config.call_timeout = options.query_timeout + absl::Seconds(5);
   return config;

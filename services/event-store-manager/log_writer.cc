@@ -160,7 +160,9 @@ absl::Status LogWriter::EnsureConnected() {
     return log_id.status();
   }
   connection_ = *std::move(opened);
+  // It may be another log, restored from a backup.
   known_types_.clear();
+  recent_.Clear();
   metrics_.database_connects.Increment();
   breaker_.Succeeded();
   metrics_.breaker_open.Set(0);
@@ -171,6 +173,8 @@ absl::Status LogWriter::EnsureConnected() {
 
 // False when the batch could not be stored because the writer stops.
 bool LogWriter::Store(Batch batch) {
+  FinishRecent(batch);
+  if (batch.empty()) return true;
   for (;;) {
     absl::Status status = EnsureConnected();
     if (status.ok()) {
@@ -180,6 +184,16 @@ bool LogWriter::Store(Batch batch) {
     if (status.ok()) return true;
     if (!WaitOutFault(batch, status)) return batch.empty();
   }
+}
+
+void LogWriter::FinishRecent(Batch& batch) {
+  for (Submission& submission : batch) {
+    if (!submission.origin || submission.unit.events.size() != 1) continue;
+    const sequence::NewEvent& event = submission.unit.events.front();
+    const auto position = recent_.Find(event.envelope.id, event.digest);
+    if (position) Finish(submission, {.placed = {{*position, true}}});
+  }
+  std::erase_if(batch, [](const Submission& submission) { return !submission.done; });
 }
 
 // Answers the appends, keeps the messages, and waits until another try may be made. False when
@@ -321,6 +335,11 @@ void LogWriter::Finish(Submission& submission, Outcome outcome) {
   if (!outcome.status.ok() && submission.origin) metrics_.DeadLetters("id_conflict").Increment();
   for (std::size_t i = 0; i < outcome.placed.size(); ++i) {
     const sequence::Placed& placed = outcome.placed[i];
+    const sequence::NewEvent& event = submission.unit.events[i];
+    // A duplicate without a time of its own has another digest than what is stored.
+    if (!placed.duplicate || !event.time_is_ours) {
+      recent_.Add(event.envelope.id, event.digest, placed.position);
+    }
     if (placed.duplicate) {
       metrics_.duplicates.Increment();
     } else {
@@ -328,7 +347,7 @@ void LogWriter::Finish(Submission& submission, Outcome outcome) {
       metrics_.head_position.Set(static_cast<double>(placed.position));
     }
     if (LogEnabled(LogLevel::kDebug)) {
-      const event::Envelope& envelope = submission.unit.events[i].envelope;
+      const event::Envelope& envelope = event.envelope;
       Log(LogLevel::kDebug, placed.duplicate ? "duplicate" : "event stored",
           {{"event_id", envelope.id.ToString()},
            {"event_type", envelope.type},

@@ -14,6 +14,7 @@
 #include "pg/connection.h"
 #include "rpc/health.h"
 #include "services/event-store-manager/metrics.h"
+#include "services/event-store-manager/recent_events.h"
 #include "services/event-store-manager/submission.h"
 
 namespace god33::manager {
@@ -25,7 +26,7 @@ namespace god33::manager {
 // tried again, appends are answered UNAVAILABLE. Content that makes storing fail is found by
 // halving the batch and tried 3 times by itself; then it is a dead letter (store_failed) or the
 // append's error, and its neighbours are stored. Messages that were delivered before are tried by
-// themselves at once.
+// themselves at once. A message that was stored lately is known from memory and costs the database nothing.
 class LogWriter {
  public:
   struct Options {
@@ -64,6 +65,7 @@ class LogWriter {
   void Enqueue(Submission submission) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   bool Store(Batch batch);
+  void FinishRecent(Batch& batch);
   absl::Status EnsureConnected();
   absl::Status StoreRange(Submission* begin, Submission* end);
   absl::Status StoreOne(Submission& submission);
@@ -88,6 +90,7 @@ class LogWriter {
   // The writer's thread only.
   std::unique_ptr<pg::Connection> connection_;
   absl::flat_hash_set<std::string> known_types_;
+  RecentEvents recent_{50'000};
 
   std::thread thread_;
 };

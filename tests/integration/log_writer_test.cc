@@ -229,6 +229,35 @@ struct LosingAnswers {
   Writing writing{Proxied()};
 };
 
+TEST_CASE("what was stored lately is known when it comes over the bus, without the database") {
+  TestDatabase database;
+  TcpProxy proxy(database.Writer().url);
+  pg::Config proxied = database.Writer();
+  proxied.url = proxy.url();
+  Writing writing(proxied);
+  const event::Envelope event = MakeEnvelope("a.b", "{}");
+  REQUIRE(writing.writer().SubmitAppend(writing.Append(event)).ok());
+  const std::int64_t position = writing.Wait(1)[0]->placed[0].position;
+
+  proxy.DelayAnswers(absl::Minutes(5));
+  writing.writer().SubmitMessage(writing.Message(event));
+  writing.writer().SubmitMessage(writing.Message(event, true));
+  const auto outcomes = writing.Wait(3);
+  for (const auto& outcome : {outcomes[1], outcomes[2]}) {
+    REQUIRE(outcome.ok());
+    CHECK(outcome->placed[0].duplicate);
+    CHECK(outcome->placed[0].position == position);
+  }
+  proxy.Cut();
+  // Other content under the same id is not.
+  event::Envelope other = event;
+  other.payload = "{\"n\":1}";
+  writing.writer().SubmitMessage(writing.Message(other));
+  writing.Wait(4);
+  CHECK(Count(database, "dead_letters WHERE reason = 'id_conflict'") == 1);
+  CHECK(Count(database, "events") == 1);
+}
+
 TEST_CASE("a commit whose answer is lost makes no second dead letter") {
   LosingAnswers lost;
   Writing& writing = lost.writing;
