@@ -43,7 +43,7 @@ constexpr char kMore[] =
     "  GOD33_RABBITMQ_CA_FILE        certificate authorities for amqps; default: the system's\n"
     "  GOD33_EXCHANGE                Bloodbank's exchange\n"
     "  GOD33_EVENT_STORE_API_ADDR    host:port that is asked for events, workflows and agents\n"
-    "  GOD33_EVENT_STORE_MANAGER_ADDR  host:port that is asked for dead letters, replays, projections\n"
+    "  GOD33_EVENT_STORE_MANAGER_ADDR  host:port, for dlq, event replay, projection\n"
     "  GOD33_<NAME>_ADDR             host:port of the other services, for `status`\n"
     "  GOD33_OUTPUT                  output format\n"
     "  NO_COLOR                      no color\n"
