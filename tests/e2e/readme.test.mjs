@@ -17,7 +17,7 @@ import {until} from './support/wait.mjs';
 // to end with 0 and print no error.
 //   skip      the reason why it is not run
 //   expect    what it has to print
-//   endless   what it has to print before it is interrupted, as its reader would do
+//   endless   what it has to print before it is interrupted, as its reader would do; a list: what each line of it has
 //   replace   placeholders, and what stands in for them
 //   files     what lies in the folder where it is run
 //   first     commands before it: what the text around it says has been done
@@ -42,14 +42,20 @@ const BLOCKS = {
         god33 event publish agent.letta.task.completed --correlation-id "$handoff" \\
           --json '{"workflow_id":"'$workflow'","summary":"Logged in"}' >/dev/null) &`,
       expect: [/^[0-9a-f-]{36}\n\S+ agent\.letta\.task\.completed Logged in\n$/]},
-    'god33 workflow get "$workflow"': {expect: [/^state +running$/m, /bmad\.workflow\.phase\.completed/, /"summary": "Logged in"/]},
+    'god33 workflow get "$workflow"': {
+      endless: /^state +running$.*bmad\.workflow\.phase\.completed.*"summary": "Logged in".*^state +running$/ms},
   },
   'tools/god33/README.md': {
     'started=$(god33 event publish': {
       first: '. .run/env; PATH=$GOD33_BIN:$PATH',
       files: {'started.json': `{"workflow_id":"${randomUUID()}","project_name":"p"}`, 'task.json': '{"task":"t"}'},
       expect: [/^[0-9a-f-]{36}\n$/]},
+    'god33 workflow list --running --watch': {endless: [/running/, /^ok$/m, /Workflow initiated for project p$/m]},
     'god33 dlq show 17': {replace: {' 17 ': (context) => ` ${context.deadLetter} `}, expect: [/sent back/i]},
+  },
+  'tests/fuzz/README.md': {
+    './dev test fuzz': {skip: './dev test runs the targets'},
+    'build/fuzz/bin/fuzz_message -merge=1': {skip: 'it changes the tree'},
   },
   'tests/e2e/README.md': {'./dev test e2e': {skip: 'it would run this test'}},
   'tests/bench/README.md': {'./dev bench': {skip: 'benchmarks take minutes and want a machine of their own'}},
@@ -119,6 +125,12 @@ describe('documentation', () => {
     const cwd = known.files ? path.join(home, 'shell', 'files') : ROOT;
     mkdirSync(cwd, {recursive: true});
     for (const [name, content] of Object.entries(known.files ?? {})) writeFileSync(path.join(cwd, name), content);
+    if (Array.isArray(known.endless)) {
+      for (const [i, line] of block.trim().split('\n').entries()) {
+        await runBlock(line, {...known, endless: known.endless[i]}, file, state);
+      }
+      return;
+    }
     let script = `${known.first ?? ''}\n${block}`.replaceAll('. .run/env', `. '${set.directory}/env'`);
     for (const [placeholder, value] of Object.entries(known.replace ?? {})) {
       assert.ok(script.includes(placeholder), `no ${placeholder}`);
