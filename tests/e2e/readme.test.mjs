@@ -50,7 +50,9 @@ const BLOCKS = {
       first: '. .run/env; PATH=$GOD33_BIN:$PATH',
       files: {'started.json': `{"workflow_id":"${randomUUID()}","project_name":"p"}`, 'task.json': '{"task":"t"}'},
       expect: [/^[0-9a-f-]{36}\n$/]},
-    'god33 workflow list --running --watch': {endless: [/running/, /^ok$/m, /Workflow initiated for project p$/m]},
+    'god33 workflow list --running --watch': {
+      first: 'workflow=$(god33 workflow list --running --limit 1 -o jsonl | jq -r .workflow_id)',
+      endless: [/running/, /^ok$/m, /^Workflow initiated for project/m]},
     'god33 dlq show 17': {replace: {' 17 ': (context) => ` ${context.deadLetter} `}, expect: [/sent back/i]},
   },
   'tests/fuzz/README.md': {
