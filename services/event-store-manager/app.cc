@@ -23,6 +23,13 @@
 #include "telemetry/log.h"
 
 namespace god33::manager {
+namespace {
+
+// What resting adds, at the most, to the way of an event to the bus and into the projections.
+constexpr absl::Duration kRelayRest = absl::Milliseconds(10);
+constexpr absl::Duration kProjectorRest = absl::Milliseconds(100);
+
+}  // namespace
 
 // In the order of construction; destroyed in reverse: first the surfaces, then what works off the
 // log, then the reader, and the writer last, since the others hand their work to it.
@@ -97,10 +104,10 @@ absl::StatusOr<std::unique_ptr<App>> App::Start(const Config& config) {
           .broker = config.Broker("reader"), .topology = *topology, .prefetch = config.prefetch},
       parts->sorter, *parts->writer, parts->metrics, parts->health);
   const std::string holder = StrCat(parts->ids.New().ToString(), " pid ", getpid());
-  parts->outbox_follower =
-      std::make_unique<Follower>("outbox", holder, config.Database("outbox"), parts->outbox);
+  parts->outbox_follower = std::make_unique<Follower>("outbox", holder, config.Database("outbox"),
+                                                      kRelayRest, parts->outbox);
   parts->projection_follower = std::make_unique<Follower>(
-      "projector", holder, config.Database("projector"), parts->projector);
+      "projector", holder, config.Database("projector"), kProjectorRest, parts->projector);
   if (config.event_replay) {
     parts->replayer = std::make_unique<Replayer>(config.Database("replayer"),
                                                  config.Broker("replayer"), parts->metrics);

@@ -1,5 +1,6 @@
 #include "services/event-store-manager/follower.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/backoff.h"
@@ -14,10 +15,12 @@ constexpr absl::Duration kPoll = absl::Seconds(1);
 
 }  // namespace
 
-Follower::Follower(std::string name, std::string holder, pg::Config database, FollowerWork& work)
+Follower::Follower(std::string name, std::string holder, pg::Config database,
+                   absl::Duration most_rest, FollowerWork& work)
     : name_(std::move(name)),
       holder_(std::move(holder)),
       database_(std::move(database)),
+      most_rest_(most_rest),
       work_(work),
       thread_([this] { Run(); }) {}
 
@@ -71,6 +74,7 @@ absl::Status Follower::Follow(pg::Connection& connection) {
 absl::Status Follower::WorkWhileHolding(pg::Connection& connection, eventlog::CursorLease& lease) {
   std::int64_t renewed = MonotonicNanos();
   while (!stop_.requested()) {
+    const std::int64_t begun = MonotonicNanos();
     const auto more = work_.Step(connection, lease);
     if (!more.ok()) return more.status();
     const std::int64_t now = MonotonicNanos();
@@ -81,6 +85,7 @@ absl::Status Follower::WorkWhileHolding(pg::Connection& connection, eventlog::Cu
       renewed = now;
     }
     if (*more) continue;
+    stop_.WaitFor(std::min(most_rest_, 4 * absl::Nanoseconds(now - begun)));
     absl::Status status = connection.WaitForNotification(kPoll, wakeup_);
     if (!status.ok()) return status;
   }

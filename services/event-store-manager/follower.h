@@ -32,8 +32,11 @@ class Follower {
  public:
   static constexpr absl::Duration kLease = absl::Seconds(5);
 
-  // `holder` tells this process from the others. `work` must outlive it.
-  Follower(std::string name, std::string holder, pg::Config database, FollowerWork& work);
+  // `holder` tells this process from the others. `work` must outlive it. Having caught up, it rests four
+  // times as long as the step took, at most `most_rest`: under load a few larger steps cost much less than
+  // many small ones, and after a quiet time nothing waits.
+  Follower(std::string name, std::string holder, pg::Config database, absl::Duration most_rest,
+           FollowerWork& work);
 
   // Finishes the step under way and gives the lease up.
   ~Follower();
@@ -49,6 +52,7 @@ class Follower {
   const std::string name_;
   const std::string holder_;
   const pg::Config database_;
+  const absl::Duration most_rest_;
   FollowerWork& work_;
   Stop stop_;
   Wakeup wakeup_;
