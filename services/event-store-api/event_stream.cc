@@ -1,6 +1,7 @@
 #include "services/event-store-api/event_stream.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/clock.h"
@@ -16,8 +17,8 @@ namespace {
 // A page of the database, which each stream that catches up may hold.
 constexpr std::int64_t kFewestPositions = 500;
 constexpr std::int64_t kMostPositions = 64'000;
-constexpr int kMostEntries = 250;
-constexpr std::int64_t kMostStoredBytes = 128 << 10;
+constexpr int kMostEntries = 500;
+constexpr std::int64_t kMostStoredBytes = 256 << 10;
 
 constexpr std::int64_t kReadAgainNanos = 500'000'000;
 
@@ -129,15 +130,14 @@ bool EventStream::SendFrom(const StreamBatch& batch) {
   const auto next = std::upper_bound(
       batch.entries.begin(), batch.entries.end(), point_,
       [](const StreamPoint& point, const auto& entry) { return point < entry->point; });
-  for (auto it = next; it != batch.entries.end(); ++it) {
-    const StreamEntry& entry = **it;
-    if (!request_.filter.Matches(entry)) continue;
-    point_ = entry.point;
-    hub_.metrics().events.Increment();
-    Send(entry.frame);
-    return true;
-  }
-  return false;
+  const auto matches = [this](const auto& entry) { return request_.filter.Matches(*entry); };
+  const auto found = std::find_if(next, batch.entries.end(), matches);
+  if (found == batch.entries.end()) return false;
+  point_ = (*found)->point;
+  hub_.metrics().events.Increment();
+  const bool more = std::any_of(std::next(found), batch.entries.end(), matches);
+  Send((*found)->frame, more ? Next::kAtOnce : Next::kUnknown);
+  return true;
 }
 
 void EventStream::SendHeartbeat() {
@@ -148,11 +148,14 @@ void EventStream::SendHeartbeat() {
   Send(std::move(frame));
 }
 
-void EventStream::Send(std::shared_ptr<const Frame> frame) {
+void EventStream::Send(std::shared_ptr<const Frame> frame, Next next) {
   waiting_.store(false);
   writing_ = std::move(frame);
   written_at_ = MonotonicNanos();
-  StartWrite(writing_.get());
+  grpc::WriteOptions options;
+  // Frames that follow each other at once go to the network together.
+  if (next == Next::kAtOnce) options.set_buffer_hint();
+  StartWrite(writing_.get(), options);
 }
 
 void EventStream::CatchUp() {

@@ -63,7 +63,10 @@ class EventStream final : public grpc::ServerWriteReactor<store::v1::StreamEvent
   bool SendPage() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool SendFrom(const StreamBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SendHeartbeat() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Send(std::shared_ptr<const Frame> frame) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whether another frame follows as soon as this one is written.
+  enum class Next { kAtOnce, kUnknown };
+  void Send(std::shared_ptr<const Frame> frame, Next next = Next::kUnknown)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StartReading(void (EventStream::*read)()) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Adapt(const StreamRead& read) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EndLocked(absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -57,8 +57,8 @@ double Project() {
 
 // In steps of the projector's size.
 double Read() {
-  constexpr std::int64_t kPositions = 500;
-  constexpr int kItems = 1000;
+  constexpr std::int64_t kPositions = 4000;
+  constexpr int kItems = 8000;
   auto connection = Must(pg::Connection::Open(StoreDatabase()));
   constexpr pg::Statement kHead = {"head", "SELECT coalesce(max(position), 0) FROM event_ids"};
   const std::int64_t head = Must(connection->Query(kHead)).Int8(0, 0);

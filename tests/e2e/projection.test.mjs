@@ -176,7 +176,7 @@ describe('projections', () => {
     assert.equal((await cancel(id)).state, 'cancelled');
     assert.equal((await status()).generation, 3);
     assert.equal((await status()).running_job, null);
-    const verified = await god33('verify', '--no-wait', '-o', 'json');
+    const verified = await god33('verify', '--detach', '-o', 'json');
     assert.equal(verified.code, 0, verified.err);
     assert.equal((await god33('rebuild')).code, 4);
     const {job_id: next} = JSON.parse(verified.out);

@@ -20,8 +20,8 @@ void AddJobId(CLI::App& command, std::string& id) {
   command.add_option("JOB", id, "The job's id")->required()->check(IsUuid())->type_name("UUID");
 }
 
-void AddNoWait(CLI::App& command, bool& no_wait) {
-  command.add_flag("--no-wait", no_wait, "Only begin, and print the job");
+void AddDetach(CLI::App& command, bool& detach) {
+  command.add_flag("--detach", detach, "Don't wait: print the job");
 }
 
 void AddStatus(CLI::App& noun, Command& chosen) {
@@ -41,9 +41,9 @@ void AddRebuild(CLI::App& noun, Command& chosen) {
           kWaiting +
           "Examples:\n"
           "  god33 projection rebuild\n"
-          "  god33 projection rebuild --no-wait -o json | jq -r .job_id");
+          "  god33 projection rebuild --detach -o json | jq -r .job_id");
   const auto options = std::make_shared<RebuildOptions>();
-  AddNoWait(rebuild, options->no_wait);
+  AddDetach(rebuild, options->detach);
   rebuild.callback([options, &chosen] {
     chosen = [options](Session& session) { return RebuildProjections(*options, session); };
   });
@@ -65,7 +65,7 @@ void AddVerify(CLI::App& noun, Command& chosen) {
       ->check(IsUuid())
       ->type_name("UUID")
       ->excludes(workflow);
-  AddNoWait(verify, options->no_wait);
+  AddDetach(verify, options->detach);
   verify.callback([options, &chosen] {
     chosen = [options](Session& session) { return VerifyProjections(*options, session); };
   });

@@ -39,11 +39,6 @@ std::string Milestone(const v1::ProjectionJob& job) {
   return StrCat(job.phase(), " ", tenth, " ", job.error());
 }
 
-bool IsAway(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ||
-         absl::IsResourceExhausted(status);
-}
-
 absl::StatusOr<v1::ProjectionJob> WaitForEnd(Client& client, const std::string& id,
                                              Session& session) {
   const bool tell = isatty(STDERR_FILENO) != 0;
@@ -61,7 +56,7 @@ absl::StatusOr<v1::ProjectionJob> WaitForEnd(Client& client, const std::string& 
       const std::string milestone = Milestone(*job);
       if (tell && milestone != told) session.Note(ProgressOf(*job));
       told = milestone;
-    } else if (!IsAway(job.status()) ||
+    } else if (!GoesOnAfter(job.status()) ||
                MonotonicNanos() - answered > absl::ToInt64Nanoseconds(kPatience)) {
       return job;
     }
@@ -91,9 +86,9 @@ absl::Status PrintJob(const v1::ProjectionJob& job, Session& session) {
   return PrintMessage(session.paper, job, [&] { return ProjectionJobDetails(job); });
 }
 
-absl::Status SeeThrough(Client& client, const v1::ProjectionJob& started, bool no_wait,
+absl::Status SeeThrough(Client& client, const v1::ProjectionJob& started, bool detach,
                         Session& session) {
-  if (no_wait) return PrintJob(started, session);
+  if (detach) return PrintJob(started, session);
   const auto job = WaitForEnd(client, started.job_id(), session);
   if (!job.ok()) return job.status();
   if (absl::Status status = PrintJob(*job, session); !status.ok()) return status;
@@ -114,7 +109,7 @@ absl::Status RebuildProjections(const RebuildOptions& options, Session& session)
   const auto answer =
       client.Call(&Client::Stub::RebuildProjections, v1::RebuildProjectionsRequest());
   if (!answer.ok()) return answer.status();
-  return SeeThrough(client, answer->job(), options.no_wait, session);
+  return SeeThrough(client, answer->job(), options.detach, session);
 }
 
 absl::Status VerifyProjections(const VerifyOptions& options, Session& session) {
@@ -124,7 +119,7 @@ absl::Status VerifyProjections(const VerifyOptions& options, Session& session) {
   if (!options.session.empty()) request.set_session_id(options.session);
   const auto answer = client.Call(&Client::Stub::VerifyProjections, request);
   if (!answer.ok()) return answer.status();
-  return SeeThrough(client, answer->job(), options.no_wait, session);
+  return SeeThrough(client, answer->job(), options.detach, session);
 }
 
 absl::Status ListProjectionJobs(const JobsOptions& options, Session& session) {

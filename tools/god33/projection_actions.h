@@ -8,13 +8,13 @@
 namespace god33::cli {
 
 struct RebuildOptions {
-  bool no_wait = false;
+  bool detach = false;
 };
 
 struct VerifyOptions {
   std::string workflow;  // empty: all
   std::string session;   // empty: all
-  bool no_wait = false;
+  bool detach = false;
 };
 
 struct JobsOptions {
