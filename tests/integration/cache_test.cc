@@ -434,7 +434,8 @@ TEST_CASE("what is remembered is what the database says at the position that is 
   CHECK(hits(&CacheMetrics::event) > 1000);
   CHECK(hits(&CacheMetrics::workflow) > 200);
   CHECK(hits(&CacheMetrics::session) > 200);
-  CHECK(first.metrics().bypassed_tail.Value() < 100);
+  // Before its first look, and when a busy machine holds it up.
+  CHECK(first.metrics().bypassed_tail.Value() < 0.05 * hits(&CacheMetrics::event));
   CHECK(plain.metrics().event.misses.Value() == 0);
 }
 
