@@ -14,7 +14,7 @@
 #include "proto/documentation.h"
 #include "services/gateway/answer.h"
 #include "services/gateway/call_metadata.h"
-#include "services/gateway/hand_made.h"
+#include "services/gateway/hand_made_routes.h"
 #include "services/gateway/services.h"
 #include "transcode/openapi.h"
 #include "transcode/request.h"

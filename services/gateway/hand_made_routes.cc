@@ -1,4 +1,4 @@
-#include "services/gateway/hand_made.h"
+#include "services/gateway/hand_made_routes.h"
 
 #include "god33/event/v1/envelope.pb.h"
 #include "god33/store/v1/stream.pb.h"
