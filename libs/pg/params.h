@@ -57,7 +57,8 @@ class Array {
 };
 
 // The parameters of one statement, in order, in PostgreSQL's binary form. The SQL says their types
-// by casts ($1::uuid), so that a mismatch is an error and no silent conversion.
+// by casts ($1::uuid), so that a mismatch is an error and no silent conversion. Moved, never copied: a
+// copy's pointers would be into the original.
 class Params {
  public:
   Params() = default;

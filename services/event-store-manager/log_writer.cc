@@ -203,6 +203,7 @@ bool LogWriter::WaitOutFault(Batch& batch, const absl::Status& fault) {
   metrics_.breaker_open.Set(1);
   health_.Set("postgresql", false, std::string(MessageOf(fault)));
   connection_.reset();
+  recent_.Clear();  // what comes back may be a standby that has less
   for (Submission& submission : batch) {
     if (submission.done && !submission.from_bus()) {
       std::move(submission.done)(MakeError(absl::StatusCode::kUnavailable, "DATABASE_UNAVAILABLE",
