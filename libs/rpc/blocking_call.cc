@@ -7,19 +7,6 @@
 #include "rpc/status.h"
 
 namespace god33::rpc {
-namespace {
-
-// Until projects are enforced, a principal who is limited to some must not see all.
-absl::StatusOr<auth::Principal> CallerOf(const grpc::CallbackServerContext& context) {
-  auto principal = PrincipalOf(context);
-  if (principal.ok() && !principal->all_projects) {
-    return absl::PermissionDeniedError("this version can't limit a caller to projects");
-  }
-  return principal;
-}
-
-}  // namespace
-
 grpc::ServerUnaryReactor* RunBlocking(grpc::CallbackServerContext* context, Executor& executor,
                                       BlockingWork work) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();

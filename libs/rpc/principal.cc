@@ -13,4 +13,12 @@ absl::StatusOr<auth::Principal> PrincipalOf(const grpc::ServerContextBase& conte
   return auth::FromMetadata(metadata);
 }
 
+absl::StatusOr<auth::Principal> CallerOf(const grpc::CallbackServerContext& context) {
+  auto principal = PrincipalOf(context);
+  if (principal.ok() && !principal->all_projects) {
+    return absl::PermissionDeniedError("this version can't limit a caller to projects");
+  }
+  return principal;
+}
+
 }  // namespace god33::rpc

@@ -17,15 +17,6 @@ namespace {
 
 namespace v1 = store::v1;
 
-// Until projects are enforced, a principal who is limited to some must not see all.
-absl::StatusOr<auth::Principal> CheckPrincipal(const grpc::CallbackServerContext& context) {
-  auto principal = rpc::PrincipalOf(context);
-  if (principal.ok() && !principal->all_projects) {
-    return absl::PermissionDeniedError("this version can't limit a reader to projects");
-  }
-  return principal;
-}
-
 // One call: counted when it ends.
 class Call {
  public:
@@ -93,7 +84,7 @@ grpc::ServerUnaryReactor* QueryService::Run(grpc::CallbackServerContext* context
                                             const char* method,
                                             std::function<absl::Status()> query) {
   const Call call(*context, method, metrics_);
-  const auto principal = CheckPrincipal(*context);
+  const auto principal = rpc::CallerOf(*context);
   if (!principal.ok()) return call.Finish(principal.status());
   return call.FinishOn(executor_, *context, std::move(query));
 }
@@ -103,7 +94,7 @@ grpc::ServerUnaryReactor* QueryService::LookUp(grpc::CallbackServerContext* cont
                                                const char* method, const Request* request,
                                                Response* response) {
   const Call call(*context, method, metrics_);
-  const auto principal = CheckPrincipal(*context);
+  const auto principal = rpc::CallerOf(*context);
   if (!principal.ok()) return call.Finish(principal.status());
   if (lookups_.Find(*request, *principal, *response)) return call.Finish(absl::OkStatus());
   return call.FinishOn(executor_, *context, [this, request, response, principal = *principal] {
@@ -247,7 +238,7 @@ grpc::ServerUnaryReactor* QueryService::ListSessionEvents(
 
 grpc::ServerWriteReactor<v1::StreamEventsResponse>* QueryService::StreamEvents(
     grpc::CallbackServerContext* context, const v1::StreamEventsRequest* request) {
-  return streams_.Open(context, *request, CheckPrincipal(*context).status());
+  return streams_.Open(context, *request, rpc::CallerOf(*context).status());
 }
 
 }  // namespace god33::api
