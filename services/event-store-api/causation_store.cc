@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "eventlog/event_row.h"
+#include "services/event-store-api/causation_ids.h"
 #include "services/event-store-api/causation_tree.h"
 #include "services/event-store-api/event_proto.h"
 #include "services/event-store-api/page_token.h"
@@ -65,11 +66,6 @@ constexpr pg::Statement kNodes = {
     "FROM unnest($1::bigint[]) WITH ORDINALITY AS p (position, n) "
     "LEFT JOIN event_ids AS i ON i.position = p.position " GOD33_EVENT_OF_POSITION "ORDER BY p.n"};
 
-constexpr pg::Statement kIds = {
-    "causation_ids",
-    "SELECT array_agg(i.position), array_agg(i.event_id) FROM unnest($1::bigint[]) AS p (position) "
-    "JOIN event_ids AS i ON i.position = p.position"};
-
 pg::Array Positions(std::span<const Node> nodes) {
   pg::Array array(pg::Type::kInt8);
   for (const Node& node : nodes) array.Int8(node.position);
@@ -94,18 +90,6 @@ absl::StatusOr<std::vector<EventEnvelope>> ReadEvents(pg::Connection& connection
     }
   }
   return events;
-}
-
-using Ids = absl::flat_hash_map<std::int64_t, std::string>;
-
-absl::StatusOr<Ids> ReadIds(pg::Connection& connection, std::span<const Node> nodes) {
-  const auto rows = connection.Query(kIds, pg::Params().Array(Positions(nodes)));
-  if (!rows.ok()) return rows.status();
-  const auto positions = rows->Int8s(0, 0);
-  const auto values = rows->Ids(0, 1);
-  Ids ids;
-  for (std::size_t i = 0; i < positions.size(); ++i) ids[positions[i]] = values[i].ToString();
-  return ids;
 }
 
 }  // namespace
@@ -242,8 +226,9 @@ absl::StatusOr<CausationStore::Flat> CausationStore::ReadFlat(pg::Connection& co
     store::v1::RelatedEvent& related = flat.events.emplace_back();
     *related.mutable_event() = std::move((*events)[i]);
     related.set_depth(node.depth);
-    related.set_parent_id((*ids)[nodes[node.before].position]);
-    for (const std::size_t index : paths[i]) related.add_path((*ids)[nodes[index].position]);
+    related.set_parent_id((*ids)[nodes[node.before].position].ToString());
+    for (const std::size_t index : paths[i])
+      related.add_path((*ids)[nodes[index].position].ToString());
   }
   if (const std::size_t end = first + paths.size(); end < nodes.size()) {
     flat.next_page_token = EncodeCausationToken({.log_id = found->log_id,

@@ -12,20 +12,32 @@ namespace {
 using causation::Step;
 using causation::Walk;
 
-// The first levels, and wide ones, are read one by one: each edge once, and none beyond the last level.
-// Narrow ones further down (long chains) are read many at a time, since each takes a round trip.
-constexpr int kFirstLevels = 16;
+// The first levels, wide ones, and the last before max_depth are read one by one: none beyond the last
+// level. Narrow ones further down (long chains) are read many at a time, since each takes a round trip.
+constexpr int kFirstLevels = 3;
+constexpr int kLastLevels = 8;
 constexpr std::size_t kWideLevel = 256;
 
-// A level whose events stand at most so far apart, on average, is read by one scan.
-constexpr std::size_t kMostSparse = 8;
-
-// And if all within its bounds have at most so many neighbours for each of its events.
+// A wide level whose events stand at most so far apart, on average, is read by one scan, as far as so
+// many steps for each of its events go.
+constexpr std::int64_t kMostSparse = 8;
 constexpr std::size_t kMostNeighbours = 64;
+
+// What follows from an event is mostly stored soon after it: below a narrow level one scan over so many
+// positions and steps is tried first, and again as long as it led at least kFirstLevels further.
+constexpr std::int64_t kAhead = 2'048;
 
 // How many steps of narrow levels are read at once: few at first, in case the end is near.
 constexpr std::size_t kFewSteps = 1'024;
 constexpr std::size_t kManySteps = 65'536;
+
+// The children of the event `f`, up to $2, but for those of parents that came late.
+// OFFSET keeps the planner from joining whole tables instead of looking for each event.
+#define GOD33_JOINED_CHILDREN_OF(f)                      \
+  "(SELECT child_position AS position FROM event_edges " \
+  " WHERE parent_position = " f ".position AND child_position <= $2::bigint OFFSET 0) AS t "
+
+#define GOD33_LATE_PARENTS "(SELECT EXISTS (SELECT FROM late_parents))"
 
 // The children of the event `f`, up to $2: also those that are not joined yet with a parent that came
 // late, so that an edge is seen from the moment its two ends are stored.
@@ -38,7 +50,7 @@ constexpr std::size_t kManySteps = 65'536;
   "   JOIN event_orphans AS o ON o.parent_id = l.event_id " \
   " WHERE l.position = " f                                  \
   ".position AND o.child_position <= $2::bigint "           \
-  "   AND (SELECT EXISTS (SELECT FROM late_parents))) AS t "
+  "   AND " GOD33_LATE_PARENTS ") AS t "
 
 // The parents of the event `f`, up to $2, by the ids that it names. An edge by its child would need an
 // index of its own, which every append would have to keep.
@@ -53,39 +65,43 @@ constexpr std::size_t kManySteps = 65'536;
   "  JOIN event_ids AS i ON i.event_id = p.id "                                        \
   "  WHERE i.position <= $2::bigint) AS t "
 
-// As arrays, because a row each costs far more. A position of 0: no neighbours.
-#define GOD33_STEPS_FROM(f, neighbours)                                     \
-  "SELECT array_agg(s.origin), array_agg(s.target) FROM ("                  \
-  " SELECT f.position AS origin, coalesce(t.position, 0) AS target FROM " f \
-  " LEFT JOIN LATERAL " neighbours " ON true LIMIT $3::bigint) AS s"
+// The steps from the given events, as arrays, because a row each costs far more. A position of 0: no
+// neighbours.
+#define GOD33_LEVEL(neighbours_of_f)                                              \
+  "SELECT array_agg(s.origin), array_agg(s.position) FROM ("                      \
+  " SELECT f.position AS origin, coalesce(t.position, 0) AS position "            \
+  " FROM unnest($1::bigint[]) AS f (position) LEFT JOIN LATERAL " neighbours_of_f \
+  " ON true LIMIT $3::bigint) AS s"
 
-// The steps from the given events.
-#define GOD33_LEVEL(neighbours) GOD33_STEPS_FROM("unnest($1::bigint[]) AS f (position)", neighbours)
-
-// The steps from the given events and from what they lead to, level by level. UNION, so that an event is
-// visited once: by UNION ALL there would be one for each path.
-#define GOD33_LEVELS(neighbours_of_f, neighbours_of_r)                     \
-  "WITH RECURSIVE reach (position) AS (SELECT unnest($1::bigint[]) UNION " \
-  " SELECT t.position FROM reach AS r CROSS JOIN LATERAL " neighbours_of_r \
-  ") " GOD33_STEPS_FROM("reach AS f", neighbours_of_f)
+// The steps from the given events and from what they lead to, level by level, those from one event next
+// to each other. UNION, so that a step is taken once: by UNION ALL it would be once for each path. The
+// given events stand in front as steps from 0.
+#define GOD33_LEVELS(neighbours_of_f, late)                               \
+  "WITH RECURSIVE reach (origin, position) AS ("                          \
+  " SELECT 0::bigint, unnest($1::bigint[]) "                              \
+  " UNION SELECT f.position, coalesce(t.position, 0) "                    \
+  " FROM (SELECT DISTINCT position FROM reach WHERE position <> 0) AS f " \
+  " LEFT JOIN LATERAL " neighbours_of_f                                   \
+  " ON true) "                                                            \
+  "SELECT array_agg(s.origin), array_agg(s.position), " late              \
+  " FROM (SELECT * FROM reach WHERE origin <> 0 LIMIT $3::bigint) AS s"
 
 constexpr pg::Statement kDown = {"descend_level", GOD33_LEVEL(GOD33_CHILDREN_OF("f"))};
-constexpr pg::Statement kFarDown = {"descend_levels",
-                                    GOD33_LEVELS(GOD33_CHILDREN_OF("f"), GOD33_CHILDREN_OF("r"))};
-// The steps from all events from $1 to $4, up to $2.
-constexpr pg::Statement kRangeDown = {"descend_range", R"sql(
-  SELECT array_agg(s.parent), array_agg(s.child) FROM (
-    SELECT parent_position AS parent, child_position AS child FROM event_edges
-    WHERE parent_position BETWEEN $1::bigint AND $4::bigint AND child_position <= $2::bigint
-    UNION ALL
-    SELECT l.position, o.child_position
-    FROM late_parents AS l JOIN event_orphans AS o ON o.parent_id = l.event_id
-    WHERE l.position BETWEEN $1::bigint AND $4::bigint AND o.child_position <= $2::bigint
-    LIMIT $3::bigint) AS s)sql"};
+constexpr pg::Statement kFarDownWithLate = {"descend_levels_with_late",
+                                            GOD33_LEVELS(GOD33_CHILDREN_OF("f"), "false")};
+// In what follows, the third column says that there are late parents, so children may be missing.
+constexpr pg::Statement kFarDown = {
+    "descend_levels", GOD33_LEVELS(GOD33_JOINED_CHILDREN_OF("f"), GOD33_LATE_PARENTS)};
+// The steps from all events from $1 to $4, up to $2, in their order; without a position of 0.
+constexpr pg::Statement kRangeDown = {
+    "descend_range",
+    "SELECT array_agg(s.parent_position), array_agg(s.child_position), " GOD33_LATE_PARENTS
+    " FROM (SELECT parent_position, child_position FROM event_edges"
+    " WHERE parent_position BETWEEN $1::bigint AND $4::bigint AND child_position <= $2::bigint"
+    " ORDER BY parent_position, child_position LIMIT $3::bigint) AS s"};
 
 constexpr pg::Statement kUp = {"ascend_level", GOD33_LEVEL(GOD33_PARENTS_OF("f"))};
-constexpr pg::Statement kFarUp = {"ascend_levels",
-                                  GOD33_LEVELS(GOD33_PARENTS_OF("f"), GOD33_PARENTS_OF("r"))};
+constexpr pg::Statement kFarUp = {"ascend_levels", GOD33_LEVELS(GOD33_PARENTS_OF("f"), "false")};
 
 pg::Array Positions(const std::vector<std::int64_t>& positions) {
   pg::Array array(pg::Type::kInt8);
@@ -101,13 +117,30 @@ std::vector<Step> StepsOf(const pg::Result& rows) {
   return steps;
 }
 
-absl::StatusOr<std::vector<Step>> ReadSteps(pg::Connection& connection,
+absl::StatusOr<pg::Result> Ask(pg::Connection& connection, const pg::Statement& statement,
+                               const std::vector<std::int64_t>& positions, std::int64_t head,
+                               std::size_t most) {
+  return connection.Query(
+      statement,
+      pg::Params().Array(Positions(positions)).Int8(head).Int8(static_cast<std::int64_t>(most)));
+}
+
+absl::StatusOr<std::vector<Step>> ReadLevel(pg::Connection& connection,
                                             const pg::Statement& statement,
                                             const std::vector<std::int64_t>& positions,
                                             std::int64_t head, std::size_t most) {
-  const auto rows = connection.Query(
-      statement,
-      pg::Params().Array(Positions(positions)).Int8(head).Int8(static_cast<std::int64_t>(most)));
+  const auto rows = Ask(connection, statement, positions, head, most);
+  if (!rows.ok()) return rows.status();
+  return StepsOf(*rows);
+}
+
+absl::StatusOr<std::vector<Step>> ReadLevels(pg::Connection& connection, bool down,
+                                             const std::vector<std::int64_t>& positions,
+                                             std::int64_t head, std::size_t most) {
+  auto rows = Ask(connection, down ? kFarDown : kFarUp, positions, head, most);
+  if (rows.ok() && rows->Bool(0, 2)) {
+    rows = Ask(connection, kFarDownWithLate, positions, head, most);
+  }
   if (!rows.ok()) return rows.status();
   return StepsOf(*rows);
 }
@@ -125,9 +158,8 @@ class LogWalk {
         MonotonicNanos() + absl::ToInt64Nanoseconds(reader_.query_timeout());
     while (!reach_.walk.over()) {
       if (MonotonicNanos() > deadline) return Reader::TooSlow();
-      const bool far = reach_.walk.depth() >= kFirstLevels &&
-                       reach_.walk.newest().size() < kWideLevel && Left() >= kFewSteps;
-      auto moved = far ? GoFar() : down() ? GoDownByRange() : false;
+      auto moved = down() ? GoDownByRange() : false;
+      if (moved.ok() && !*moved) moved = GoFar();
       if (moved.ok() && !*moved) moved = GoOneLevel();
       if (!moved.ok()) return moved.status();
     }
@@ -144,11 +176,19 @@ class LogWalk {
     return positions;
   }
 
-  // False when what may be read at once does not even hold one level.
+  bool Wide() const { return reach_.walk.newest().size() >= kWideLevel; }
+  bool First() const { return reach_.walk.depth() < kFirstLevels; }
+
+  // Many levels at once, wherever their events are. False when the level isn't one for that, or what may
+  // be read at once does not even hold it.
   absl::StatusOr<bool> GoFar() {
+    if (First() || Wide() || limits_.max_depth - reach_.walk.depth() <= kLastLevels ||
+        Left() < kFewSteps) {
+      return false;
+    }
     const std::size_t most = std::min(chunk_, Left());
     chunk_ = std::min(chunk_ * 4, kManySteps);
-    auto steps = ReadSteps(connection_, down() ? kFarDown : kFarUp, Newest(), limits_.head, most);
+    auto steps = ReadLevels(connection_, down(), Newest(), limits_.head, most);
     if (!steps.ok()) return steps.status();
     if (steps->size() == most) {
       // There are more, perhaps from the last event, too.
@@ -158,38 +198,47 @@ class LogWalk {
     return reach_.walk.Extend(*std::move(steps)) > 0;
   }
 
-  // Where the level's events stand close together, one scan over all of them is many times faster than
-  // looking for each. False when they don't, or when others among them have too many children.
+  // Where events stand close together, one scan over all of them is many times faster than looking for
+  // each. False when they don't, or when others among them have too many children.
   absl::StatusOr<bool> GoDownByRange() {
-    const std::vector<std::int64_t> newest = Newest();
-    const auto span = static_cast<std::size_t>(newest.back() - newest.front());
-    if (newest.size() < kWideLevel || span / kMostSparse > newest.size()) return false;
-    const std::size_t most = std::min(Left(), kMostNeighbours * newest.size()) + 1;
+    if (!Wide() && (First() || !ahead_)) return false;
+    const std::span<const causation::Node> newest = reach_.walk.newest();
+    const std::int64_t first = newest.front().position;
+    std::int64_t last = newest.back().position;
+    if (last - first > std::max(kAhead, static_cast<std::int64_t>(newest.size()) * kMostSparse)) {
+      return false;
+    }
+    last = std::max(last, first + kAhead);
+    const std::size_t most =
+        std::min(Left() + 1, Wide() ? kMostNeighbours * newest.size() : std::size_t{kAhead});
     const auto rows = connection_.Query(kRangeDown, pg::Params()
-                                                        .Int8(newest.front())
+                                                        .Int8(first)
                                                         .Int8(limits_.head)
                                                         .Int8(static_cast<std::int64_t>(most))
-                                                        .Int8(newest.back()));
+                                                        .Int8(last));
     if (!rows.ok()) return rows.status();
-    std::vector<Step> found = StepsOf(*rows);
-    if (found.size() == most) return false;
-    if (!std::is_sorted(found.begin(), found.end())) std::sort(found.begin(), found.end());
+    if (rows->Bool(0, 2)) return false;
+    const std::vector<Step> found = StepsOf(*rows);
+    // There are more, perhaps from the last event, too.
+    if (found.size() == most) last = found.back().from - 1;
+    if (last < first) return false;
     std::vector<Step> steps;
     auto at = found.cbegin();
-    for (const std::int64_t from : newest) {
-      while (at != found.cend() && at->from < from) ++at;
+    for (std::int64_t from = first; from <= last; ++from) {
       if (at == found.cend() || at->from != from) steps.push_back({from, 0});
       for (; at != found.cend() && at->from == from; ++at) steps.push_back(*at);
     }
-    reach_.walk.Extend(std::move(steps));
-    return true;
+    const int depth = reach_.walk.depth();
+    const std::size_t reached = reach_.walk.Extend(std::move(steps));
+    ahead_ = reach_.walk.over() || reach_.walk.depth() - depth >= kFirstLevels;
+    return reached > 0;
   }
 
   absl::StatusOr<bool> GoOneLevel() {
     const std::vector<std::int64_t> newest = Newest();
     // Each event may have no neighbours, which also is a row; so one more than this is too many.
     const std::size_t most = Left() + newest.size() + 1;
-    auto steps = ReadSteps(connection_, down() ? kDown : kUp, newest, limits_.head, most);
+    auto steps = ReadLevel(connection_, down() ? kDown : kUp, newest, limits_.head, most);
     if (!steps.ok()) return steps.status();
     const auto edges = static_cast<std::size_t>(
         std::count_if(steps->begin(), steps->end(), [](const Step& step) { return step.to != 0; }));
@@ -213,6 +262,7 @@ class LogWalk {
   const WalkLimits limits_;
   Reach reach_;
   std::size_t chunk_ = kFewSteps;
+  bool ahead_ = true;  // what follows may be near
 };
 
 }  // namespace
@@ -225,7 +275,7 @@ absl::StatusOr<Reach> WalkLog(Reader& reader, pg::Connection& connection,
 absl::StatusOr<std::vector<Step>> ReadParents(pg::Connection& connection,
                                               const std::vector<std::int64_t>& positions,
                                               std::int64_t head, std::size_t most) {
-  return ReadSteps(connection, kUp, positions, head, most);
+  return ReadLevel(connection, kUp, positions, head, most);
 }
 
 }  // namespace god33::api

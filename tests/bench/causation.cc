@@ -5,6 +5,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "base/strings.h"
+#include "services/event-store-api/causation_ids.h"
 #include "services/event-store-api/causation_walk.h"
 #include "testing/random.h"
 #include "tests/bench/command.h"
@@ -87,20 +88,6 @@ api::Reach WalkFrom(api::Reader& reader, pg::Connection& connection, const Uuid&
       api::WalkLog(reader, connection, {.root = position, .max_depth = 10'000, .head = head}));
 }
 
-std::vector<Uuid> IdsOf(const causation::Walk& walk, pg::Connection& connection) {
-  constexpr pg::Statement kIds = {"ids", R"sql(
-    SELECT i.event_id FROM unnest($1::bigint[]) AS p (position)
-    JOIN event_ids AS i USING (position))sql"};
-  pg::Array positions(pg::Type::kInt8);
-  for (const causation::Node& node : walk.nodes()) positions.Int8(node.position);
-  pg::Params params;
-  params.Array(std::move(positions));
-  const pg::Result rows = Must(connection.Query(kIds, params));
-  std::vector<Uuid> ids;
-  for (int i = 0; i < rows.rows(); ++i) ids.push_back(rows.Id(i, 0));
-  return ids;
-}
-
 // Times what finds the root and `expected` events below it: `find` returns how many there were.
 void Time(std::size_t expected, std::size_t times, absl::FunctionRef<std::size_t()> find) {
   for (; times > 0; --times) {
@@ -118,7 +105,7 @@ void Walk(const Uuid& root, std::size_t expected, std::size_t times) {
       const Stopwatch watch;
       const api::Reach reach = WalkFrom(reader, connection, root);
       const double walked = watch.Seconds();
-      const std::size_t found = IdsOf(reach.walk, connection).size();
+      const std::size_t found = Must(api::ReadIds(connection, reach.walk.nodes())).size();
       std::printf("%.3f %.3f\n", walked * 1000, watch.Seconds() * 1000);
       return found;
     });
