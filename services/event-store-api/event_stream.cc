@@ -14,7 +14,7 @@
 namespace god33::api {
 namespace {
 
-// A page of the database, which each stream that catches up may hold.
+// A page of the database. Each stream that catches up holds two: one is sent while the next is read.
 constexpr std::int64_t kFewestPositions = 500;
 constexpr std::int64_t kMostPositions = 64'000;
 constexpr int kMostEntries = 500;
@@ -98,8 +98,9 @@ void EventStream::Wake() {
 }
 
 void EventStream::MoveOn() {
-  while (begun_ && !ended_ && !reading_ && writing_ == nullptr) {
-    if (SendPage()) return;
+  while (begun_ && !ended_ && writing_ == nullptr) {
+    if (SendPage()) return ReadAhead();
+    if (reading_) return;  // the next page
     // Before looking: whoever adds to the ring afterwards sees it, and wakes.
     waiting_.store(true);
     const EventRing::Found found = hub_.ring(order()).After(log_id_, point_);
@@ -119,11 +120,18 @@ void EventStream::MoveOn() {
 }
 
 bool EventStream::SendPage() {
-  if (page_.end == StreamPoint()) return false;
-  if (SendFrom(page_)) return true;
-  point_ = std::max(point_, page_.end);
-  page_ = StreamBatch();
+  while (page_.end != StreamPoint()) {
+    if (SendFrom(page_)) return true;
+    point_ = std::max(point_, page_.end);
+    page_ = std::exchange(next_page_, StreamBatch());
+  }
   return false;
+}
+
+void EventStream::ReadAhead() {
+  if (more_ && next_page_.end == StreamPoint() && read_again_at_ == 0) {
+    StartReading(&EventStream::CatchUp);
+  }
 }
 
 bool EventStream::SendFrom(const StreamBatch& batch) {
@@ -167,7 +175,7 @@ void EventStream::CatchUp() {
   {
     absl::MutexLock lock(&mutex_);
     if (ended_) return;
-    slice.after = point_;
+    slice.after = std::max(point_, page_.end);
     slice.most_positions = most_positions_;
   }
   hub_.metrics().catch_up_reads.Increment();
@@ -189,9 +197,10 @@ void EventStream::CatchUp() {
   }
   if (read.state.point.log_id != log_id_) return EndLocked(StreamHub::LogChanged());
   Adapt(read);
+  more_ = read.batch.end.position < read.state.end(order());
   // A standby may know less than the tail does: then a little later.
   if (read.batch.end <= slice.after) read_again_at_ = MonotonicNanos() + kReadAgainNanos;
-  page_ = std::move(read.batch);
+  (page_.end == StreamPoint() ? page_ : next_page_) = std::move(read.batch);
   MoveOn();
 }
 
@@ -239,7 +248,7 @@ void EventStream::EndLocked(absl::Status status) {
   if (ended_) return;
   ended_ = true;
   ended_at_ = MonotonicNanos();
-  page_ = StreamBatch();
+  page_ = next_page_ = StreamBatch();
   waiting_.store(false);
   if (begun_ && !absl::IsAborted(status)) {
     status = WithMetadata(std::move(status), "position", StrCat(point_.position));

@@ -59,8 +59,10 @@ class EventStream final : public grpc::ServerWriteReactor<store::v1::StreamEvent
 
   absl::Status SetOut(const StreamState& state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void MoveOn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // What is left of the page. True: a write was started.
+  // What is left of the pages. True: a write was started.
   bool SendPage() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Reads the next page while this one is sent.
+  void ReadAhead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool SendFrom(const StreamBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SendHeartbeat() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whether another frame follows as soon as this one is written.
@@ -85,7 +87,9 @@ class EventStream final : public grpc::ServerWriteReactor<store::v1::StreamEvent
   Uuid log_id_ ABSL_GUARDED_BY(mutex_);
   StreamPoint point_ ABSL_GUARDED_BY(mutex_);  // examined up to here
   std::int64_t missed_until_ ABSL_GUARDED_BY(mutex_) = 0;
-  StreamBatch page_ ABSL_GUARDED_BY(mutex_);
+  StreamBatch page_ ABSL_GUARDED_BY(mutex_);             // what is being sent; no end: none
+  StreamBatch next_page_ ABSL_GUARDED_BY(mutex_);        // what follows it
+  bool more_ ABSL_GUARDED_BY(mutex_) = false;            // behind the last page that was read
   std::int64_t most_positions_ ABSL_GUARDED_BY(mutex_);  // of the next page
   std::shared_ptr<const Frame> writing_ ABSL_GUARDED_BY(mutex_);
   std::int64_t written_at_ ABSL_GUARDED_BY(mutex_) = 0;  // when the last frame was given to gRPC
