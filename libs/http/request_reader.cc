@@ -37,6 +37,16 @@ std::size_t Count(const Headers& headers, std::string_view name) {
   return count;
 }
 
+// Whether a quoted string in the extension of a chunk goes on behind the end of its line, in the incomplete
+// header of a chunk or the trailer. Beast waits for the string's end, and counts the chunk's size against the
+// body's limit each time it looks again.
+bool IsLeftOpen(std::string_view bytes) {
+  if (bytes.starts_with(kLineEnd)) bytes.remove_prefix(kLineEnd.size());  // of the chunk before it
+  const std::string_view size = bytes.substr(0, bytes.find_first_of(";\r \t"));
+  const bool is_last = size.find_first_not_of('0') == std::string_view::npos;
+  return !is_last && bytes.find(kLineEnd) != std::string_view::npos;
+}
+
 // Fills path and query from the request target. False for one that is neither a path, an absolute
 // http URL nor "*".
 bool ReadTarget(std::string_view target, Request& request) {
@@ -187,6 +197,8 @@ RequestReader::Progress RequestReader::ReadBody() {
     parser_->buffer.consume(message.put(bytes, error));
     if (error == beast::http::error::need_more) {
       // What is left is part of a chunk's header or of the trailer.
+      if (IsLeftOpen(parser_->Bytes()))
+        return Refuse(400, "not a chunked body: an extension leaves its line");
       if (parser_->buffer.size() <= max_header_bytes_) return Progress::kBody;
       return Refuse(431, StrCat("a chunk's header or the trailer is longer than ",
                                 max_header_bytes_, " bytes"));

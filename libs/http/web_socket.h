@@ -24,6 +24,7 @@ inline constexpr int kCloseTooBig = 1009;
 inline constexpr int kCloseInternal = 1011;
 inline constexpr int kCloseServiceRestart = 1012;
 inline constexpr int kCloseTryAgainLater = 1013;
+inline constexpr int kLastCloseCode = 4999;  // those above are no codes
 
 // What happens on a WebSocket. Both run on a server thread, which they must not block, one at a time.
 struct WebSocketEvents {
@@ -31,8 +32,8 @@ struct WebSocketEvents {
   // sent, no further one is read.
   absl::AnyInvocable<void(std::string text)> message;
 
-  // Once, at the end, whoever brought it about: the code of the closing handshake. Nothing runs after
-  // it.
+  // Once, at the end, whoever brought it about: the code of the closing handshake, 1000 to 4999. Nothing
+  // runs after it.
   absl::AnyInvocable<void(int code) &&> gone;
 };
 

@@ -223,6 +223,7 @@ void WebSocketSession::End(int code) {
 int WebSocketSession::CodeOf(const error_code& error) {
   if (error == websocket::error::closed) {
     const int code = stream_.reason().code;
+    if (code > kLastCloseCode) return kCloseProtocolError;
     return code == websocket::close_code::none ? kCloseNoCode : code;
   }
   if (error == websocket::error::message_too_big) return kCloseTooBig;

@@ -205,6 +205,20 @@ TEST_CASE("a body of exactly the limit is read, a longer one is refused with 413
   CHECK(Feed(chunked + "ffffffffffffffff\r\n").status == 413);
 }
 
+// Such a chunk's size was counted against the limit with each piece that came.
+TEST_CASE("a chunk's extension stays on its line, in whatever pieces it comes") {
+  const std::string chunked = "POST / HTTP/1.1\r\n" + kHost + "Transfer-Encoding: chunked\r\n\r\n";
+  for (const std::string chunks :
+       {"3e8;x=\"\r\nabcd\"\r\n", "3e8;x=\"\r\nabcd", "1;x=\"a;\r\n\"\r\nb\r\n0\r\n\r\n"}) {
+    for (const std::size_t piece : {std::size_t{1}, std::size_t{7}, std::size_t{1000}}) {
+      CAPTURE(chunks, piece);
+      CHECK(Feed(chunked + chunks, piece).status == 400);
+    }
+  }
+  CHECK(Feed(chunked + "1;x=\"a;\"\r\nb\r\n00;y=\"z\"\r\nX: \"\r\n\r\n", 1).read[0].request.body ==
+        "b");
+}
+
 TEST_CASE("chunk extensions and trailers are limited") {
   const std::string chunked = "POST / HTTP/1.1\r\n" + kHost + "Transfer-Encoding: chunked\r\n\r\n";
   CHECK(Feed(chunked + "1;a=" + std::string(40'000, 'x')).status == 431);

@@ -205,6 +205,13 @@ TEST_CASE("a client's close is answered with its code") {
   CHECK(echo.AwaitEnd() == 3999);
 }
 
+TEST_CASE("what is no code of a close is not passed on as one") {
+  Echo echo;
+  Client client = Connect(echo);
+  client.Send(CloseFrame(57989));
+  CHECK(echo.AwaitEnd() == kCloseProtocolError);
+}
+
 TEST_CASE("a client that vanishes ends with 1006") {
   Echo echo;
   Client client = Connect(echo);
