@@ -25,7 +25,7 @@ const READ_BYTES = 1 << 20;
 
 // Kinds of entries, and what they hold beside `at` and `kind`.
 export const KIND = {
-  attempted: 'attempted', // id, via (amqp, append, bulk), digest; bulk: unit (its first id), size; aggregate, expects
+  attempted: 'attempted', // id, via (amqp, append, bulk), digest; bulk: unit (its first id), n; aggregate, expects
   poison: 'poison', // id (see bodyId), bytes, reasons: what of is allowed
   confirmed: 'confirmed', // id; of appends: position
   returned: 'returned', // id
@@ -59,9 +59,9 @@ export class History {
   // first time or again. An event is {event_id, event_type, timestamp (RFC 3339), correlation_ids, payload (JSON text,
   // or what JSON.stringify makes it of)}. `expects`: the version that the aggregate must have.
   attempted(via, events, {aggregate, expects} = {}) {
-    const unit = via === 'bulk' ? {unit: events[0].event_id, size: events.length} : {};
     this.#write(...events.map((event, n) => ({kind: KIND.attempted, id: event.event_id, via,
-      digest: contentDigest(event), ...unit, aggregate, expects: expects === undefined ? undefined : expects + n})));
+      digest: contentDigest(event), ...(via === 'bulk' && {unit: events[0].event_id, n}), aggregate,
+      expects: expects === undefined ? undefined : Number(expects) + n})));
   }
 
   // A message that is about to be published and can't be stored; `reasons`: those that its dead letter may have.
@@ -188,10 +188,14 @@ export function* entriesOf(file) {
 // ---- What the same is known by, before it is sent and where it is stored
 
 // Of an event's content: its type, instant, parents, and payload to the letter.
-export function contentDigest({event_type: type, timestamp, correlation_ids: parents, payload}) {
-  const head = JSON.stringify([type, instant(timestamp), parents ?? []]);
-  const text = typeof payload === 'string' ? payload : JSON.stringify(payload);
-  return createHash('sha256').update(head).update(text).digest('hex').slice(0, 16);
+export function contentDigest({event_type: type, timestamp, correlation_ids: parents = [], payload}) {
+  return digestOf({type, instant: instantOf(timestamp), parents,
+    payload: typeof payload === 'string' ? payload : JSON.stringify(payload)});
+}
+
+// The same of what was read elsewhere; `instant`: microseconds since 1970, as text.
+export function digestOf({type, instant, parents, payload}) {
+  return createHash('sha256').update(JSON.stringify([type, instant, parents])).update(payload).digest('hex').slice(0, 16);
 }
 
 // Of a message's bytes, in the form of an event's id.
@@ -200,8 +204,8 @@ export function bodyId(bytes) {
     .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
-// Microseconds since 1970, as text: '2026-01-27T10:00:00.5Z' is '1769508000500000'.
-function instant(timestamp) {
+// '2026-01-27T10:00:00.5Z' is '1769508000500000'.
+function instantOf(timestamp) {
   const match = /^([^.]*?)(?:\.(\d{1,6}))?(Z|[+-]\d\d:\d\d)$/.exec(timestamp);
   const seconds = match && Date.parse(match[1] + match[3]) / 1000;
   if (!Number.isInteger(seconds)) throw new Error(`no instant with a zone, to the microsecond: ${timestamp}`);
