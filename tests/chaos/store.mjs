@@ -54,14 +54,16 @@ export class Store {
   // Events that name parents, or have edges or orphans as children: {position, parents (ids), edges (positions),
   // orphans (ids)}.
   async* causation() {
-    yield* this.#rows(`
+    for await (const row of this.#rows(`
       SELECT position, coalesce(parents, '{}') AS parents, coalesce(edges, '{}') AS edges,
         coalesce(orphans, '{}') AS orphans
       FROM (SELECT position, correlation_ids AS parents FROM events WHERE cardinality(correlation_ids) > 0) AS e
         FULL JOIN (SELECT child_position AS position, array_agg(parent_position) AS edges
                    FROM event_edges GROUP BY 1) AS known USING (position)
         FULL JOIN (SELECT child_position AS position, array_agg(parent_id) AS orphans
-                   FROM event_orphans GROUP BY 1) AS missing USING (position)`);
+                   FROM event_orphans GROUP BY 1) AS missing USING (position)`)) {
+      yield {...row, edges: row.edges.map(Number)}; // pg gives elements of bigint[] as text
+    }
   }
 
   // {aggregate, version}
