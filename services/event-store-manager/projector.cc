@@ -57,7 +57,9 @@ absl::StatusOr<bool> Projector::Follow(pg::Connection& connection, eventlog::Cur
       FoldStep(connection, {.position = lease.position, .within = lease.within}, end, kBounds);
   if (!progress.ok()) return progress.status();
   absl::Status status;
-  if (failpoint::Reached("cursor_apart")) status = CommitWithoutCursor(connection);
+  if (progress->folded > 0 && failpoint::Reached("cursor_apart")) {
+    status = CommitWithoutCursor(connection);
+  }
   const FoldCursor& moved = progress->cursor;
   if (status.ok()) {
     status =

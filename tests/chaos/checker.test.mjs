@@ -23,7 +23,7 @@ const PRODUCTION = {manager: {name: 'event-store-manager'}, api: {name: 'event-s
 const faultyManager = (failpoints) => ({...PRODUCTION, manager: {name: 'event-store-manager-failpoints', failpoints}});
 const faultyApi = (failpoints) => ({...PRODUCTION, api: {name: 'event-store-api-failpoints', failpoints}});
 
-describe('the checker finds', () => {
+describe('the checker finds', {concurrency: 3}, () => {
   const directory = path.join(STATE_DIR, 'checker');
   let servers;
 
@@ -80,8 +80,10 @@ describe('the checker finds', () => {
     const verdict = await run('none', {
       manager: {...PRODUCTION.manager, failpoints: all}, api: {...PRODUCTION.api, failpoints: all}},
     async (set, load) => {
+      const endBurst = await load.burst('poison', new Random(SEED));
       await set.services.get('manager-1').kill();
       await load.flows(FLOWS_WITHIN_MS);
+      endBurst();
     });
     assert.ok(verdict.holds, verdictText(verdict));
     for (const {name, checked} of verdict.invariants) assert.ok(checked > 0, `${name}: nothing was checked`);
