@@ -4,8 +4,13 @@ const FIRST_ROOM = 1024;
 
 // Bits of `flags`.
 export const FLAG = {
-  attempted: 1, poison: 2, confirmed: 4, returned: 8, refused: 16, unknown: 32, dead: 64, appended: 128, relayed: 256,
-  idConflict: 512, inIds: 1024,
+  // What the history says.
+  attempted: 1 << 0, overBus: 1 << 1, byCall: 1 << 2, poison: 1 << 3,
+  confirmed: 1 << 4, returned: 1 << 5, refused: 1 << 6, idConflict: 1 << 7, unknown: 1 << 8,
+  // What the store says.
+  appended: 1 << 9, inIds: 1 << 10, dead: 1 << 11,
+  // What the consumer of the bus says.
+  relayed: 1 << 12,
 };
 
 const COLUMNS = {

@@ -17,12 +17,14 @@ export async function checkLog(account, store) {
     deadLetters: new Invariant('dead_letters', 'poison is set aside with a right reason and its bytes, no more often ' +
       'than it was published, and nothing but poison is'),
     causation: new Invariant('causation', 'edges and orphans are what the events name as their parents'),
+    memberships: new Invariant('memberships', 'an event belongs to the workflow that it names, or to those of its causes'),
   };
   await readEvents(account, store, checks);
   await readIds(account, store, checks);
   await readDeadLetters(account, store, checks);
   checkAccount(account, checks);
   await readCausation(account, store, checks);
+  await readMemberships(account, store, checks);
   return Object.values(checks);
 }
 
@@ -44,6 +46,8 @@ async function readEvents(account, store, {confirmed, once, content, order, aggr
     if (known) {
       content.expect(account.hasDigest(row, event.digest),
         () => 'type, time, parents or payload are not what was attempted', facts);
+      content.expect(ledger.has(row, event.appended ? FLAG.byCall : FLAG.overBus), () => (event.appended ?
+        'stored as appended, but only published on the bus' : 'stored as published on the bus, but only appended'), facts);
     }
     ledger.store(row, position);
     if (event.appended) ledger.flags[row] |= FLAG.appended;
@@ -171,5 +175,22 @@ async function readCausation({ledger}, store, {causation}) {
     const known = parents.map(storedAt);
     differ('edges to parents', new Set(known.filter((at) => at > 0)), new Set(edges));
     differ('orphans', new Set(parents.filter((_, n) => known[n] === 0)), new Set(orphans));
+  }
+}
+
+// Projections are folds of memberships, so that folding anew does not show what is missing here. Projects keep
+// workflows apart: of several that causes offer it need not be all, and of another project's it is none.
+async function readMemberships({ledger}, store, {memberships}) {
+  for await (const {position, names, offered, fitting, members} of store.memberships()) {
+    const row = ledger.at(position);
+    const facts = () => ({position, id: row === NONE ? null : ledger.id(row), names, offered, members});
+    const allowed = names === null ? offered : [names];
+    const surplus = members.filter((workflow) => !allowed.includes(workflow));
+    memberships.expect(surplus.length === 0, () => `position ${position} belongs to workflow ${surplus[0]}, which ` +
+      `${names === null ? 'none of its causes does' : 'it does not name'}`, facts);
+    const wanted = names ?? (fitting.length === 1 ? fitting[0] : null);
+    memberships.expect(wanted === null ? fitting.length === 0 || members.length > 0 : members.includes(wanted),
+      () => `position ${position} does not belong to workflow ${wanted ?? fitting[0]}, which ` +
+        `${names === null ? 'its cause does' : 'it names'}`, facts);
   }
 }
