@@ -1,6 +1,7 @@
 // The checker on made-up histories and logs: a good one holds, and each invariant has one that breaks it and it alone.
 
 import assert from 'node:assert/strict';
+import {spawnSync} from 'node:child_process';
 import {randomUUID} from 'node:crypto';
 import {appendFileSync, mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
@@ -8,7 +9,7 @@ import path from 'node:path';
 import {afterEach, beforeEach, describe, test} from 'node:test';
 import {Account} from './account.mjs';
 import {judge, verdictText} from './check.mjs';
-import {bodyId, contentDigest, History} from './history.mjs';
+import {bodyId, contentDigest, entriesOf, History, writersOf} from './history.mjs';
 import {Ledger, NONE} from './ledger.mjs';
 
 const AGGREGATE = 'task/6f9619ff-8b86-4011-b42d-00c04fc964ff';
@@ -511,6 +512,25 @@ describe('the checker', () => {
     store.ids = async function* () { throw new Error('the database is gone'); };
     await violates('checked', /the database is gone/);
   });
+});
+
+test('a history holds all that its writer wrote before it was killed', () => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'god33-history-'));
+  try {
+    const module = new URL('history.mjs', import.meta.url);
+    const writer = spawnSync(process.execPath, ['--input-type=module', '--eval', `
+      import {History} from '${module}';
+      const history = History.open('${directory}', 'killed');
+      for (let n = 1; n <= 1000; ++n) history.note('n', {n});
+      process.kill(process.pid, 'SIGKILL');`]);
+    assert.equal(writer.signal, 'SIGKILL');
+    assert.throws(() => History.open(directory, 'killed'), /EEXIST/);
+    const [[name, file]] = writersOf(directory);
+    assert.equal(name, 'killed');
+    assert.deepEqual([...entriesOf(file)].map((entry) => entry.details.n), Array.from({length: 1000}, (_, n) => n + 1));
+  } finally {
+    rmSync(directory, {recursive: true});
+  }
 });
 
 test('a ledger finds ids among many, and keeps its columns while it grows', () => {
