@@ -1,10 +1,10 @@
 // What can be done to a set. Each kind is
 //     {name, about, targets, seconds: [least, most], touches(target), impossible(set), begin(set, target, random)}
 // `touches`: what no other fault may touch meanwhile. `impossible`: why this machine can't, or null. `begin` makes
-// it, and returns a function that ends it: then everything runs again that ran before. `random` is the fault's own.
-// `load` is what drives the set (load.mjs).
+// it, and returns a function that ends it: then everything runs again that ran before; what that returns, if
+// anything, are facts for the history. `random` is the fault's own. `load` is what drives the set (load.mjs).
 
-import {closeSync, openSync, rmSync, writeSync} from 'node:fs';
+import {closeSync, fstatSync, openSync, rmSync, writeSync} from 'node:fs';
 import path from 'node:path';
 import {pause, until} from '../e2e/support/wait.mjs';
 import {CONNECTIONS, DAMAGEABLE, SERVICES} from './chaos_set.mjs';
@@ -74,13 +74,17 @@ const killBackend = onServer('postgres', 'kill_backend',
     const rows = await set.admin.rows(`
       SELECT pid FROM pg_stat_activity WHERE usename IN ('god33_writer', 'god33_reader') ORDER BY state_change DESC LIMIT $1`,
     ENOUGH_BACKENDS);
-    if (rows.length > 0) process.kill(random.pick(rows).pid, 'SIGKILL');
-    return () => until('PostgreSQL answers again', () => set.admin.value('SELECT true'), {within: 60_000});
+    const killed = rows.length > 0 ? random.pick(rows).pid : null;
+    if (killed !== null) process.kill(killed, 'SIGKILL');
+    return async () => {
+      await until('PostgreSQL answers again', () => set.admin.value('SELECT true'), {within: 60_000});
+      return {killed};
+    };
   });
 
 const alarm = (name, about, command, on, off) => onServer('rabbitmq', name, about, [3, 10], async ({set}) => {
   await set.rabbitmqctl(command, on);
-  return () => set.rabbitmqctl(command, off);
+  return async () => { await set.rabbitmqctl(command, off); };
 });
 
 // Fills the disk, and again what PostgreSQL gives back.
@@ -91,11 +95,14 @@ class Filler {
     this.#done = this.#run();
   }
 
+  // Returns how many bytes it took.
   async end() {
     this.#running = false;
     await this.#done;
+    const {size} = fstatSync(this.#descriptor);
     closeSync(this.#descriptor);
     rmSync(this.#file);
+    return size;
   }
 
   #file;
@@ -127,8 +134,9 @@ const diskFull = {
   begin({set}) {
     const filler = new Filler(set.smallDisk);
     return async () => {
-      await filler.end();
+      const filled = await filler.end();
       await set.servers.startServer('postgres'); // it ends if it can't write its log
+      return {filled};
     };
   },
 };
@@ -141,12 +149,16 @@ const clockJump = {
   touches: () => ['clock'],
   impossible: (set) => set.cannot.clock,
   begin({set}, target, random) {
-    set.setClock(random.between(60, 7200) * random.pick([1, -1]));
-    return () => set.setClock(0);
+    const jump = random.between(60, 7200) * random.pick([1, -1]);
+    set.setClock(jump);
+    return () => {
+      set.setClock(0);
+      return {jump};
+    };
   },
 };
 
-// ---- Connections
+// ---- Connections. `begin(proxy, random)` returns what ends it, as above.
 
 const onConnection = (name, about, seconds, begin, targets = CONNECTIONS) => ({
   name, about, targets, seconds,
@@ -154,8 +166,8 @@ const onConnection = (name, about, seconds, begin, targets = CONNECTIONS) => ({
     const proxy = set.proxies.get(target);
     const end = begin(proxy, random);
     return () => {
-      end?.();
-      proxy.heal();
+      const facts = end();
+      return {...facts, reset: proxy.heal()};
     };
   },
 });
@@ -169,17 +181,26 @@ const cut = onConnection('cut', 'connections are reset again and again', [0, 4],
 const refuse = onConnection('refuse', 'connections are reset, and new ones refused', [3, 10], (proxy) => {
   proxy.refusing = true;
   proxy.cut();
+  return nothing;
 });
 
 const delay = onConnection('delay', 'everything arrives 50 ms to 1 s later', [5, 15], (proxy, random) => {
-  proxy.delay = random.between(50, 1000);
+  const ms = random.between(50, 1000);
+  proxy.delay = ms;
+  return () => ({ms});
 });
 
 const halfOpen = onConnection('half_open', 'what one or both sides send vanishes, and nobody hangs up', [5, 20],
-  (proxy, random) => { proxy.swallowing = random.pick(['requests', 'answers', 'both']); });
+  (proxy, random) => {
+    const what = random.pick(['requests', 'answers', 'both']);
+    proxy.swallowing = what;
+    return () => ({what});
+  });
 
 const corrupt = onConnection('corrupt', 'frames are damaged so that their reader can tell', [1, 5], (proxy, random) => {
+  const before = proxy.damaged;
   proxy.damages = {requests: random.between(0, 2), answers: random.between(1, 2)};
+  return () => ({damaged: proxy.damaged - before});
 }, DAMAGEABLE);
 
 // ---- What producers do

@@ -99,8 +99,7 @@ export class Run {
     const entry = this.#account.fault(kind, target, {seconds});
     const end = await fault.begin({set: this.set, load: this.load}, target, new Random(seed));
     await this.#rest(seconds * 1000);
-    await end();
-    entry.end();
+    entry.end(await end());
     this.faults.push({kind, target, seconds});
   }
 
