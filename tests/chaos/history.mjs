@@ -56,8 +56,8 @@ export class History {
   // ---- What is sent
 
   // Events that are about to be published ('amqp') or appended, alone ('append') or as one request ('bulk'), for the
-  // first time or again. An event is {event_id, event_type, timestamp (RFC 3339), correlation_ids, payload (JSON text,
-  // or what JSON.stringify makes it of)}. `expects`: the version that the aggregate must have.
+  // first time or again. An event is {event_id, event_type, timestamp (RFC 3339), correlation_ids (each once, not its
+  // own), payload (JSON text, or what JSON.stringify makes of it)}. `expects`: the version that the aggregate must have.
   attempted(via, events, {aggregate, expects} = {}) {
     this.#write(...events.map((event, n) => ({kind: KIND.attempted, id: event.event_id, via,
       digest: contentDigest(event), ...(via === 'bulk' && {unit: events[0].event_id, n}), aggregate,
@@ -73,7 +73,7 @@ export class History {
     return id;
   }
 
-  // ---- What became of it: of each attempt one of these, or none if the writer doesn't live to see it
+  // ---- What became of it: of each attempt one of these, by the same writer, or none if it does not live to see it
 
   // The broker took responsibility and returned nothing; or the append was answered, with this position.
   confirmed(id, {position} = {}) {

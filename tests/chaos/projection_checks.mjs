@@ -35,7 +35,7 @@ const told = (state, verb) => (state ? `${verb} ${state.version} events, the new
 
 // Has a manager of the set (see check.mjs) fold the log anew and compare.
 export async function verifyProjections(set) {
-  const manager = [...set.services].find((service) => service.name === 'event-store-manager' && service.running);
+  const manager = [...set.services].find((service) => service.name.startsWith('event-store-manager') && service.running);
   if (!manager) throw new Error('no event-store-manager runs that could verify the projections');
   const client = await EventStoreClient.discover(manager.grpc, 'god33.store.v1.ProjectionService');
   try {

@@ -69,8 +69,9 @@ function lookAtCursor({name, position, holder, held}, head, set, left) {
 }
 
 async function lookAtQueue(set, left) {
-  const text = await set.servers.rabbitmqctl('--quiet', '--formatter', 'json', 'list_queues', 'name', 'messages_ready',
-    'messages_unacknowledged', 'consumers');
+  const host = decodeURIComponent(new URL(set.urls.RABBITMQ_URL).pathname.slice(1)) || '/';
+  const text = await set.servers.rabbitmqctl('--quiet', '--formatter', 'json', 'list_queues', '--vhost', host, 'name',
+    'messages_ready', 'messages_unacknowledged', 'consumers');
   const queue = JSON.parse(text).find(({name}) => name === QUEUE);
   if (!queue) {
     left.push(`there is no ${QUEUE}`);

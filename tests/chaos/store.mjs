@@ -100,7 +100,8 @@ export class Store {
           SELECT session_id, position FROM events WHERE event_type ^@ 'agent.' AND session_id IS NOT NULL
           UNION
           SELECT (payload ->> 'new_session_id')::uuid, position FROM events
-          WHERE event_type = 'agent.letta.session.recovery.started' AND payload ->> 'new_session_id' IS NOT NULL) AS named
+          WHERE event_type = 'agent.letta.session.recovery.started'
+            AND payload ->> 'new_session_id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$') AS named
         GROUP BY session_id) AS counted USING (projection, id)`)) {
       yield {
         projection: row.projection,
