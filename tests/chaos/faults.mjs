@@ -11,6 +11,8 @@ import {CONNECTIONS, DAMAGEABLE, SERVICES} from './chaos_set.mjs';
 
 const MANAGERS = ['manager-1', 'manager-2'];
 const ENOUGH_BACKENDS = 5;
+const CLOCK_SET_MS = 1500; // until PostgreSQL sees what its clock was set to
+const LEASES_RENEWED_MS = CLOCK_SET_MS + 2500; // then leases are from that time
 const CUT_EVERY_MS = 500;
 const FILL_BYTES = 1 << 20;
 const FILL_EVERY_MS = 200;
@@ -158,6 +160,28 @@ const clockJump = {
   },
 };
 
+// Leases that the dead have left, from a time that is still to come.
+const staleLeases = {
+  name: 'stale_leases',
+  about: "both managers are killed while PostgreSQL's clock is ahead, and started when it is right again",
+  targets: ['managers'],
+  seconds: [0, 3],
+  touches: () => ['clock', ...MANAGERS],
+  impossible: (set) => set.cannot.clock,
+  async begin({set}, target, random) {
+    const jump = random.between(60, 7200);
+    set.setClock(jump);
+    await pause(LEASES_RENEWED_MS);
+    await Promise.all(MANAGERS.map((manager) => set.killService(manager)));
+    return async () => {
+      set.setClock(0);
+      await pause(CLOCK_SET_MS);
+      await Promise.all(MANAGERS.map((manager) => set.startService(manager)));
+      return {jump};
+    };
+  },
+};
+
 // ---- Connections. `begin(proxy, random)` returns what ends it, as above.
 
 const onConnection = (name, about, seconds, begin, targets = CONNECTIONS) => ({
@@ -220,7 +244,7 @@ const KINDS = [
   freezeServer('rabbitmq', 'SIGSTOP of RabbitMQ, then SIGCONT', [5, 20]),
   alarm('memory_alarm', 'RabbitMQ blocks all who publish: no memory', 'set_vm_memory_high_watermark', '0', '0.4'),
   alarm('disk_alarm', 'RabbitMQ blocks all who publish: no disk', 'set_disk_free_limit', '1000000GB', '100MB'),
-  diskFull, clockJump,
+  diskFull, clockJump, staleLeases,
   cut, refuse, delay, halfOpen, corrupt,
   onProducers('duplicates', 'every message is published three times', [3, 8]),
   onProducers('reordering', 'messages are published in another order, effects before causes', [3, 8]),
