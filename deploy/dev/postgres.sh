@@ -102,8 +102,8 @@ END
 }
 
 postgres_spawn() {
-  spawn postgres PATH=/usr/bin:/bin LANG=C.UTF-8 "${POSTGRES_ENVIRONMENT[@]}" "${AS_POSTGRES[@]}" \
-    "$PG_BIN/postgres" -D "$PG_HOME/data" -c "config_file=$PG_HOME/postgresql.conf"
+  spawn postgres PATH=/usr/bin:/bin LANG=C.UTF-8 "${AS_POSTGRES[@]}" \
+    /usr/bin/env "${POSTGRES_ENVIRONMENT[@]}" "$PG_BIN/postgres" -D "$PG_HOME/data" -c "config_file=$PG_HOME/postgresql.conf"
 }
 
 # The server itself says so in the last line of its own lock file; no connection needed, and no other

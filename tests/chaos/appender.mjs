@@ -43,7 +43,7 @@ export class Appender {
     await this.#done;
   }
 
-  // At once.
+  // What is still under way is not waited for, and its outcome not told.
   abandon() {
     this.#running = false;
     this.#abandoned = true;
@@ -82,8 +82,10 @@ export class Appender {
     while (!this.#abandoned) {
       this.history.attempted(this.bulk ? 'bulk' : 'append', events, place);
       try {
-        return await this.transport.append(events, place, this.bulk);
+        const results = await this.transport.append(events, place, this.bulk);
+        return this.#abandoned ? null : results;
       } catch (error) {
+        if (this.#abandoned) return null;
         const unknown = TRY_AGAIN.has(error.code);
         for (const event of events) {
           this.history[unknown ? 'unknown' : 'refused'](event.event_id, error.reason ?? String(error.code));

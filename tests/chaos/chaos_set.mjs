@@ -2,7 +2,7 @@
 // gateway, all of its own, with a proxy between each two that talk.
 
 import {spawnSync} from 'node:child_process';
-import {chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync} from 'node:fs';
+import {chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import {Database} from '../e2e/support/database.mjs';
 import {BASE_ENVIRONMENT, executable} from '../e2e/support/environment.mjs';
@@ -130,8 +130,13 @@ export class ChaosSet {
       if (service.running) service.signal('SIGKILL');
     }
     for (const proxy of this.proxies.values()) proxy.end();
+    const postmasters = this.#postmasters();
     await this.servers?.end();
     await this.#disk?.end();
+    // What libfaketime leaves of a process that was killed.
+    for (const pid of postmasters) {
+      for (const name of [`faketime_shm_${pid}`, `sem.faketime_sem_${pid}`]) rmSync(path.join('/dev/shm', name), {force: true});
+    }
   }
 
   #onDeath;
@@ -191,6 +196,13 @@ export class ChaosSet {
     writeFileSync(path.join(this.#serversDirectory, 'postgres.env'), [`LD_PRELOAD=${FAKETIME}`,
       `FAKETIME_TIMESTAMP_FILE=${this.#clockFile}`, 'FAKETIME_CACHE_DURATION=1', 'FAKETIME_DONT_FAKE_MONOTONIC=1',
       ''].join('\n'));
+  }
+
+  // Pids of all that ever were.
+  #postmasters() {
+    const log = path.join(this.#serversDirectory, 'log/postgres.log');
+    if (this.cannot.clock !== null || !existsSync(log)) return [];
+    return [...readFileSync(log, 'utf8').matchAll(/ \[(\d+)\] .*starting PostgreSQL /g)].map(([, pid]) => pid);
   }
 
   #proxy({name, to, protocol}) {

@@ -1,16 +1,18 @@
 // What can be done to a set. Each kind is
 //     {name, about, targets, seconds: [least, most], touches(target), impossible(set), begin(set, target, random)}
 // `touches`: what no other fault may touch meanwhile. `impossible`: why this machine can't, or null. `begin` makes
-// it, and returns a function that ends it: then everything runs again that ran before. `random` is the fault's own.
-// `load` is what drives the set (load.mjs).
+// it, and returns a function that ends it: then everything runs again that ran before; what that returns, if
+// anything, are facts for the history. `random` is the fault's own. `load` is what drives the set (load.mjs).
 
-import {closeSync, openSync, rmSync, writeSync} from 'node:fs';
+import {closeSync, fstatSync, openSync, rmSync, writeSync} from 'node:fs';
 import path from 'node:path';
 import {pause, until} from '../e2e/support/wait.mjs';
 import {CONNECTIONS, DAMAGEABLE, SERVICES} from './chaos_set.mjs';
 
 const MANAGERS = ['manager-1', 'manager-2'];
 const ENOUGH_BACKENDS = 5;
+const CLOCK_SET_MS = 1500; // until PostgreSQL sees what its clock was set to
+const LEASES_RENEWED_MS = CLOCK_SET_MS + 2500; // then leases are from that time
 const CUT_EVERY_MS = 500;
 const FILL_BYTES = 1 << 20;
 const FILL_EVERY_MS = 200;
@@ -74,13 +76,17 @@ const killBackend = onServer('postgres', 'kill_backend',
     const rows = await set.admin.rows(`
       SELECT pid FROM pg_stat_activity WHERE usename IN ('god33_writer', 'god33_reader') ORDER BY state_change DESC LIMIT $1`,
     ENOUGH_BACKENDS);
-    if (rows.length > 0) process.kill(random.pick(rows).pid, 'SIGKILL');
-    return () => until('PostgreSQL answers again', () => set.admin.value('SELECT true'), {within: 60_000});
+    const killed = rows.length > 0 ? random.pick(rows).pid : null;
+    if (killed !== null) process.kill(killed, 'SIGKILL');
+    return async () => {
+      await until('PostgreSQL answers again', () => set.admin.value('SELECT true'), {within: 60_000});
+      return {killed};
+    };
   });
 
 const alarm = (name, about, command, on, off) => onServer('rabbitmq', name, about, [3, 10], async ({set}) => {
   await set.rabbitmqctl(command, on);
-  return () => set.rabbitmqctl(command, off);
+  return async () => { await set.rabbitmqctl(command, off); };
 });
 
 // Fills the disk, and again what PostgreSQL gives back.
@@ -91,11 +97,14 @@ class Filler {
     this.#done = this.#run();
   }
 
+  // Returns how many bytes it took.
   async end() {
     this.#running = false;
     await this.#done;
+    const {size} = fstatSync(this.#descriptor);
     closeSync(this.#descriptor);
     rmSync(this.#file);
+    return size;
   }
 
   #file;
@@ -127,8 +136,9 @@ const diskFull = {
   begin({set}) {
     const filler = new Filler(set.smallDisk);
     return async () => {
-      await filler.end();
+      const filled = await filler.end();
       await set.servers.startServer('postgres'); // it ends if it can't write its log
+      return {filled};
     };
   },
 };
@@ -141,12 +151,38 @@ const clockJump = {
   touches: () => ['clock'],
   impossible: (set) => set.cannot.clock,
   begin({set}, target, random) {
-    set.setClock(random.between(60, 7200) * random.pick([1, -1]));
-    return () => set.setClock(0);
+    const jump = random.between(60, 7200) * random.pick([1, -1]);
+    set.setClock(jump);
+    return () => {
+      set.setClock(0);
+      return {jump};
+    };
   },
 };
 
-// ---- Connections
+// Leases that the dead have left, from a time that is still to come.
+const staleLeases = {
+  name: 'stale_leases',
+  about: "both managers are killed while PostgreSQL's clock is ahead, and started when it is right again",
+  targets: ['managers'],
+  seconds: [0, 3],
+  touches: () => ['clock', ...MANAGERS],
+  impossible: (set) => set.cannot.clock,
+  async begin({set}, target, random) {
+    const jump = random.between(60, 7200);
+    set.setClock(jump);
+    await pause(LEASES_RENEWED_MS);
+    await Promise.all(MANAGERS.map((manager) => set.killService(manager)));
+    return async () => {
+      set.setClock(0);
+      await pause(CLOCK_SET_MS);
+      await Promise.all(MANAGERS.map((manager) => set.startService(manager)));
+      return {jump};
+    };
+  },
+};
+
+// ---- Connections. `begin(proxy, random)` returns what ends it, as above.
 
 const onConnection = (name, about, seconds, begin, targets = CONNECTIONS) => ({
   name, about, targets, seconds,
@@ -154,8 +190,8 @@ const onConnection = (name, about, seconds, begin, targets = CONNECTIONS) => ({
     const proxy = set.proxies.get(target);
     const end = begin(proxy, random);
     return () => {
-      end?.();
-      proxy.heal();
+      const facts = end();
+      return {...facts, reset: proxy.heal()};
     };
   },
 });
@@ -169,17 +205,26 @@ const cut = onConnection('cut', 'connections are reset again and again', [0, 4],
 const refuse = onConnection('refuse', 'connections are reset, and new ones refused', [3, 10], (proxy) => {
   proxy.refusing = true;
   proxy.cut();
+  return nothing;
 });
 
 const delay = onConnection('delay', 'everything arrives 50 ms to 1 s later', [5, 15], (proxy, random) => {
-  proxy.delay = random.between(50, 1000);
+  const ms = random.between(50, 1000);
+  proxy.delay = ms;
+  return () => ({ms});
 });
 
 const halfOpen = onConnection('half_open', 'what one or both sides send vanishes, and nobody hangs up', [5, 20],
-  (proxy, random) => { proxy.swallowing = random.pick(['requests', 'answers', 'both']); });
+  (proxy, random) => {
+    const what = random.pick(['requests', 'answers', 'both']);
+    proxy.swallowing = what;
+    return () => ({what});
+  });
 
 const corrupt = onConnection('corrupt', 'frames are damaged so that their reader can tell', [1, 5], (proxy, random) => {
+  const before = proxy.damaged;
   proxy.damages = {requests: random.between(0, 2), answers: random.between(1, 2)};
+  return () => ({damaged: proxy.damaged - before});
 }, DAMAGEABLE);
 
 // ---- What producers do
@@ -199,7 +244,7 @@ const KINDS = [
   freezeServer('rabbitmq', 'SIGSTOP of RabbitMQ, then SIGCONT', [5, 20]),
   alarm('memory_alarm', 'RabbitMQ blocks all who publish: no memory', 'set_vm_memory_high_watermark', '0', '0.4'),
   alarm('disk_alarm', 'RabbitMQ blocks all who publish: no disk', 'set_disk_free_limit', '1000000GB', '100MB'),
-  diskFull, clockJump,
+  diskFull, clockJump, staleLeases,
   cut, refuse, delay, halfOpen, corrupt,
   onProducers('duplicates', 'every message is published three times', [3, 8]),
   onProducers('reordering', 'messages are published in another order, effects before causes', [3, 8]),

@@ -24,17 +24,27 @@ class Producer extends SteadyPublisher {
     this.history = history;
   }
 
+  // What is still under way is not waited for, and its outcome not told.
+  abandon() {
+    this.#abandoned = true;
+    this.finish();
+  }
+
   onPublish(message) {
+    if (this.#abandoned) return; // and it is not published for the first time
     if (message.id !== null) this.history.attempted('amqp', [message.event]);
     else message.poisonId = this.history.attemptedPoison(message.body, message.reasons);
   }
 
   onOutcome({id, poisonId}, error) {
+    if (this.#abandoned) return;
     const known = id ?? poisonId;
     if (error === null) this.history.confirmed(known);
     else if (error.returned) this.history.returned(known);
     else this.history.unknown(known, error.message);
   }
+
+  #abandoned = false;
 }
 
 class Consumer extends BusWatcher {
@@ -101,7 +111,7 @@ export class Load {
 
   // Everybody goes.
   async end() {
-    for (const appender of this.#appenders) appender.abandon();
+    for (const each of [...this.#producers, ...this.#appenders]) each.abandon();
     await Promise.all(this.followers.map((follower) => follower.finish()));
     await this.#consumer?.stop();
     for (const each of this.#closing) each.close();

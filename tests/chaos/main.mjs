@@ -50,6 +50,12 @@ async function keep(run) {
   }
 }
 
+// Where nobody waits for an error it must not look like a verdict: Node's own exit code would be 1.
+process.on('uncaughtException', (error) => {
+  say(`god33: ${error.stack} (COULD_NOT_RUN)`);
+  process.exit(CODE.none);
+});
+
 main().then((code) => process.exit(code), (error) => {
   const usage = error instanceof UsageError;
   say(`god33: ${error.message} (${usage ? 'USAGE' : 'COULD_NOT_RUN'})`);

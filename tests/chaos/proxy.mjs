@@ -44,16 +44,15 @@ export class Proxy {
 
   damaged = 0; // frames, so far
 
+  // All is well again. Returns how many connections were reset.
   heal() {
     this.refusing = false;
     this.delay = 0;
     this.swallowing = null;
     this.damages = {requests: 0, answers: 0};
-    for (const link of [...this.#links]) if (link.lost) link.reset();
-  }
-
-  get connections() {
-    return this.#links.size;
+    const broken = [...this.#links].filter((link) => link.lost);
+    for (const link of broken) link.reset();
+    return broken.length;
   }
 
   end() {

@@ -11,6 +11,7 @@ import {Random} from './random.mjs';
 import {schedule} from './schedule.mjs';
 import {settle, SETTLED_WITHIN_MS} from './settle.mjs';
 
+const NEED_CLOCK = ['clock_jump', 'stale_leases'];
 const FLOWS_WITHIN_MS = 30_000;
 const CALM_MS = 3000; // of load after the last fault
 const LOAD_SEED = 33; // so that the load's numbers are others than the schedule's
@@ -43,7 +44,7 @@ export class Run {
     this.#say('starting PostgreSQL, RabbitMQ and the services');
     this.set = await ChaosSet.start(this.directory, {
       minutes,
-      wants: {smallDisk: kinds.includes('disk_full'), clock: kinds.includes('clock_jump')},
+      wants: {smallDisk: kinds.includes('disk_full'), clock: kinds.some((kind) => NEED_CLOCK.includes(kind))},
       onDeath: (name, how) => this.#died(name, how),
     });
     if (this.interrupted) return;
@@ -99,8 +100,7 @@ export class Run {
     const entry = this.#account.fault(kind, target, {seconds});
     const end = await fault.begin({set: this.set, load: this.load}, target, new Random(seed));
     await this.#rest(seconds * 1000);
-    await end();
-    entry.end();
+    entry.end(await end());
     this.faults.push({kind, target, seconds});
   }
 
