@@ -161,7 +161,10 @@ export class CallFollower extends Follower {
     this.#reader = new StreamReader(clients, {}, {
       after: 0,
       onSubscribed: (position) => this.subscribed(position),
-      onEvent: (event) => this.seen(Number(event.position), event.event_id),
+      onEvent: (event) => {
+        this.#reader.events.length = 0; // the account is elsewhere
+        this.seen(Number(event.position), event.event_id);
+      },
       onEnded: (reason) => this.ended(reason),
     });
   }

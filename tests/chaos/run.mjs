@@ -81,7 +81,7 @@ export class Run {
     const began = Date.now();
     const over = () => Date.now() > began + minutes * 60_000;
     for (const slot of schedule(seed, kinds)) {
-      if (this.interrupted || (over() && !slot.first)) break;
+      if (this.interrupted || this.violations.length > 0 || (over() && !slot.first)) break;
       await this.#rest(slot.rest * 1000);
       await Promise.all(slot.faults.map((fault) => this.#make(fault, began)));
     }
@@ -98,10 +98,16 @@ export class Run {
     const at = ((Date.now() - began) / 1000).toFixed(1).padStart(6);
     this.#say(`${at} s  ${kind} ${target}, ${seconds} s`);
     const entry = this.#account.fault(kind, target, {seconds});
-    const end = await fault.begin({set: this.set, load: this.load}, target, new Random(seed));
-    await this.#rest(seconds * 1000);
-    entry.end(await end());
     this.faults.push({kind, target, seconds});
+    try {
+      const end = await fault.begin({set: this.set, load: this.load}, target, new Random(seed));
+      await this.#rest(seconds * 1000);
+      entry.end(await end());
+    } catch (error) {
+      // A service that does not stop or start in time, a server that does not come back.
+      this.violations.push({invariant: 'recovery', what: `${kind} ${target}: ${error.message}`});
+      this.#say(`${kind} ${target}: ${error.message}`);
+    }
   }
 
   async #comeToRest() {
