@@ -255,7 +255,7 @@ describe('the checker', () => {
 
     test('what was published is stored as appended', async () => {
       store.rows[0].appended = true;
-      await violates('content', /stored as appended, but only published/, {id: events[0].event_id});
+      await violates('content', /stored as appended, which was not attempted/, {id: events[0].event_id});
     });
 
     test('one of two contents that were attempted under an id is right', async () => {
@@ -288,7 +288,8 @@ describe('the checker', () => {
       const parts = [event(), event()];
       history.attempted('bulk', parts);
       store.store(parts[1], {appended: true});
-      await violates('bulks', /a part of the bulk is stored: its event 0 nowhere, its event 1 at 8/, {id: parts[1].event_id});
+      await violates('bulks', /a part of the bulk is stored: its event 0 nowhere, its event 1 at position 8/,
+        {id: parts[1].event_id});
     });
 
     test('its events are not next to each other', async () => {
@@ -348,7 +349,8 @@ describe('the checker', () => {
 
     test('there is an edge that no event names', async () => {
       store.edges.set(4, [3]);
-      await violates('causation', /edges to parents of position 4: missing \[\], too many \[3\]/, {id: appends[1].event_id});
+      await violates('causation', /edges to parents of position 4: missing \[\], too many \[3\]/,
+        {id: appends[1].event_id});
     });
   });
 

@@ -1,4 +1,4 @@
-// What is known of each id, in columns: some 70 bytes an id, so that millions fit.
+// What is known of each id, in columns: some 100 bytes an id, so that millions fit.
 
 const FIRST_ROOM = 1024;
 
@@ -123,6 +123,7 @@ function copy(column, length) {
 
 // Of ids of every version the parts are mixed: some begin with the time.
 function hash(a, b, c, d) {
-  const mixed = Math.imul(a ^ Math.imul(b, 0x85ebca6b), 0xc2b2ae35) ^ Math.imul(c ^ Math.imul(d, 0x27d4eb2f), 0x165667b1);
+  const head = Math.imul(a ^ Math.imul(b, 0x85ebca6b), 0xc2b2ae35);
+  const mixed = head ^ Math.imul(c ^ Math.imul(d, 0x27d4eb2f), 0x165667b1);
   return (mixed ^ (mixed >>> 15)) >>> 0;
 }

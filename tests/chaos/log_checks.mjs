@@ -46,8 +46,8 @@ async function readEvents(account, store, {confirmed, once, content, order, aggr
     if (known) {
       content.expect(account.hasDigest(row, event.digest),
         () => 'type, time, parents or payload are not what was attempted', facts);
-      content.expect(ledger.has(row, event.appended ? FLAG.byCall : FLAG.overBus), () => (event.appended ?
-        'stored as appended, but only published on the bus' : 'stored as published on the bus, but only appended'), facts);
+      content.expect(ledger.has(row, event.appended ? FLAG.byCall : FLAG.overBus),
+        () => `stored as ${event.appended ? 'appended' : 'published on the bus'}, which was not attempted`, facts);
     }
     ledger.store(row, position);
     if (event.appended) ledger.flags[row] |= FLAG.appended;
@@ -68,9 +68,11 @@ function checkVersion(account, {id, position, aggregate, version}, row, versions
   aggregates.expect(version === before + 1, () => `version ${version} of ${aggregate} follows ${before}`, facts);
   versions.set(aggregate, version);
   if (ledger.expects[row] === NONE) return;
-  aggregates.expect(account.hasExpected(row, version - 1), () => `appended expecting version ${ledger.expects[row]} of ` +
-    `${aggregate}, ${ledger.has(row, FLAG.confirmed) ? 'confirmed' : 'not confirmed'}, but it became version ${version}: ` +
-    'another append with that expectation was accepted, too', facts);
+  aggregates.expect(account.hasExpected(row, version - 1), () => {
+    const confirmed = ledger.has(row, FLAG.confirmed) ? 'confirmed' : 'not confirmed';
+    return `appended expecting version ${ledger.expects[row]} of ${aggregate}, ${confirmed}, but it became version ` +
+      `${version}: another append with that expectation was accepted, too`;
+  }, facts);
 }
 
 async function checkAggregates(store, versions, aggregates) {
@@ -151,11 +153,12 @@ function checkPlace(ledger, row, bulks, facts) {
   const first = ledger.unit[row] - 1;
   const [begin, position, place] = [ledger.position[first], ledger.position[row], ledger.place[row]];
   const all = () => ({...facts(), bulk: ledger.id(first)});
-  if (bulks.expect((begin > 0) === (position > 0), () => `a part of the bulk is stored: its event 0 ` +
-    `${begin > 0 ? `at position ${begin}` : 'nowhere'}, its event ${place} ${position > 0 ? `at ${position}` : 'nowhere'}`, all)) {
-    bulks.expect(position === 0 || position === begin + place,
-      () => `event ${place} of a bulk that begins at position ${begin} is at ${position}`, all);
-  }
+  const where = (stored) => (stored > 0 ? `at position ${stored}` : 'nowhere');
+  const whole = bulks.expect((begin > 0) === (position > 0),
+    () => `a part of the bulk is stored: its event 0 ${where(begin)}, its event ${place} ${where(position)}`, all);
+  if (!whole) return;
+  bulks.expect(position === 0 || position === begin + place,
+    () => `event ${place} of a bulk that begins at position ${begin} is at ${position}`, all);
 }
 
 async function readCausation({ledger}, store, {causation}) {
