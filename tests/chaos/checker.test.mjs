@@ -23,13 +23,15 @@ const PRODUCTION = {manager: {name: 'event-store-manager'}, api: {name: 'event-s
 // What nobody may do to the tables, and what finds it.
 const TAMPERING = `
   DELETE FROM events WHERE position = (
-    SELECT b.position FROM events AS a JOIN events AS b ON b.position = a.position + 1 AND b.aggregate = a.aggregate
+    SELECT b.position FROM events AS a JOIN events AS b ON b.position = a.position + 1
+      AND b.recorded_at = a.recorded_at AND b.aggregate = a.aggregate
     LIMIT 1);
-  UPDATE events SET payload = '{}', recorded_at = recorded_at - interval '1 second', appended = true
+  UPDATE events SET payload = '{}', recorded_at = (SELECT min(recorded_at) FROM events), appended = true
     WHERE position = (SELECT max(position) FROM events WHERE NOT appended);
   UPDATE aggregates SET version = version + 1 WHERE aggregate = (SELECT min(aggregate) FROM aggregates);
   DELETE FROM event_edges WHERE child_position = (SELECT max(child_position) FROM event_edges);
-  DELETE FROM memberships WHERE kind = 'w' AND position = (SELECT max(position) FROM memberships WHERE kind = 'w');
+  DELETE FROM memberships WHERE kind = 'w' AND position = (
+    SELECT max(position) FROM events WHERE workflow_id IS NOT NULL);
   UPDATE workflow_state SET version = version + 1;
   UPDATE dead_letters SET reason = 'other'`;
 const FOUND = ['confirmed', 'once', 'content', 'order', 'bulks', 'aggregates', 'dead_letters', 'causation', 'memberships',
