@@ -5,6 +5,9 @@
 PG_BIN=/usr/lib/postgresql/15/bin
 DATABASE=event_store
 
+# Further environment of the server, as NAME=VALUE: tests give it a clock that can be set.
+POSTGRES_ENVIRONMENT=()
+
 # PostgreSQL refuses to run as root; as a normal user it runs as that user.
 AS_POSTGRES=()
 ((EUID != 0)) || AS_POSTGRES=(/usr/bin/setpriv --reuid=postgres --regid=postgres --init-groups --)
@@ -100,7 +103,7 @@ END
 
 postgres_spawn() {
   spawn postgres PATH=/usr/bin:/bin LANG=C.UTF-8 "${AS_POSTGRES[@]}" \
-    "$PG_BIN/postgres" -D "$PG_HOME/data" -c "config_file=$PG_HOME/postgresql.conf"
+    /usr/bin/env "${POSTGRES_ENVIRONMENT[@]}" "$PG_BIN/postgres" -D "$PG_HOME/data" -c "config_file=$PG_HOME/postgresql.conf"
 }
 
 # The server itself says so in the last line of its own lock file; no connection needed, and no other

@@ -7,6 +7,8 @@
 #   servers.sh start|stop|restart|kill SERVER DIR   SERVER: postgres or rabbitmq; kill is SIGKILL
 #   servers.sh rabbitmqctl DIR ARGUMENT...     e.g. list_queues
 #   servers.sh down DIR                        stops both and removes DIR
+#
+# DIR/postgres.env, where there is one, holds further NAME=VALUE lines for PostgreSQL's environment.
 set -euo pipefail
 umask 022
 
@@ -75,6 +77,7 @@ if [[ $COMMAND == down && ! -e $RUN_DIR/id ]]; then
   exit 0 # nothing was started there, and what isn't ours is not removed
 fi
 state_open
+[[ ! -f $RUN_DIR/postgres.env ]] || mapfile -t POSTGRES_ENVIRONMENT <"$RUN_DIR/postgres.env"
 case $COMMAND in
   up) up ;;
   down) down ;;

@@ -32,7 +32,7 @@ state_look() {
 lock_directory() {
   exec {REPLY}<"$1"
   flock -n "$REPLY" && return
-  say "  waiting: $2"
+  printf '  waiting: %s\n' "$2" >&"$SCREEN_ERR"
   flock -w 1800 "$REPLY" || die "gave up after 30 minutes: $2"
 }
 

@@ -10,11 +10,14 @@ constexpr pg::Statement kCreate = {"create_cursor", R"sql(
   INSERT INTO cursors (name, log_id) SELECT $1::text, log_id FROM log_identity
   ON CONFLICT DO NOTHING)sql"};
 
+// A lease that would end later than any can was given while the clock was ahead; its holder, if he lives, has
+// renewed it since. Twice, so that a clock which is set back a little takes no lease away.
 constexpr pg::Statement kAcquire = {"acquire_cursor", R"sql(
   UPDATE cursors SET epoch = epoch + (holder <> $2::text)::integer, holder = $2::text,
     log_id = (SELECT log_id FROM log_identity),
     expires_at = clock_timestamp() + make_interval(secs => $3::bigint / 1000.0)
-  WHERE name = $1::text AND (holder = $2::text OR expires_at < clock_timestamp())
+  WHERE name = $1::text AND (holder = $2::text OR expires_at < clock_timestamp()
+    OR expires_at > clock_timestamp() + 2 * make_interval(secs => $3::bigint / 1000.0))
   RETURNING epoch, position, within)sql"};
 
 constexpr pg::Statement kMove = {"move_cursor", R"sql(

@@ -20,8 +20,9 @@ struct CursorLease {
 };
 
 // Takes the cursor `name` if nobody else holds it, or his lease has run out by the database's
-// clock; its epoch grows when the holder changes. The lease lasts for `ttl`. nullopt: somebody else
-// holds it. The cursor lives in the database of its log, so after a promotion or a restore both
+// clock; its epoch grows when the holder changes. The lease lasts for `ttl`, which is the same for all who
+// ask: one that has more than twice as long to go is from before the clock was set back, and has run
+// out. nullopt: somebody else holds it. The cursor lives in the database of its log, so after a promotion or a restore both
 // still agree.
 absl::StatusOr<std::optional<CursorLease>> AcquireCursor(pg::Connection& connection,
                                                          const std::string& name,

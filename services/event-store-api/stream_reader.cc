@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/failpoint.h"
 #include "base/strings.h"
 #include "event/facts.h"
 #include "eventlog/event_row.h"
@@ -200,6 +201,12 @@ absl::StatusOr<StreamRead> ReadStream(pg::Connection& connection, const StreamSl
   if (!results.ok()) return results.status();
   const pg::Result& rows = (*results)[1];
   StreamRead read{.state = StateOf((*results)[0]), .batch = {}};
+  if (failpoint::Reached("head_after_rows")) {
+    // By now more is final than the rows hold.
+    auto later = ReadStreamState(connection);
+    if (!later.ok()) return later.status();
+    read.state = *std::move(later);
+  }
   StreamBatch& batch = read.batch;
   batch.after = batch.end = slice.after;
   const std::int64_t last = std::min(up_to, read.state.end(slice.order));

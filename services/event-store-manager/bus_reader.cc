@@ -5,6 +5,7 @@
 
 #include "base/backoff.h"
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "telemetry/log.h"
 
 namespace god33::manager {
@@ -13,6 +14,12 @@ namespace {
 constexpr std::size_t kMostAtOnce = 500;
 constexpr std::size_t kMostBytesAtOnce = 4 << 20;
 constexpr absl::Duration kWait = absl::Seconds(1);
+
+// A failpoint: what is to be told after the commit is told before it.
+void TellBeforeCommit(Submission& submission) {
+  std::move(submission.done)(sequence::Outcome());
+  submission.done = [](const auto&) {};
+}
 
 }  // namespace
 
@@ -69,8 +76,11 @@ absl::Status BusReader::Consume(amqp::Consumer& consumer) {
     absl::Status status = held_back
                               ? consumer.Pause(kWait)
                               : consumer.Receive(deliveries, kMostAtOnce, kMostBytesAtOnce, kWait);
+    const bool too_early = failpoint::Reached("ack_before_commit");
     for (amqp::Delivery& delivery : deliveries) {
-      writer_.SubmitMessage(sorter_.Sort(std::move(delivery)));
+      Submission submission = sorter_.Sort(std::move(delivery));
+      if (too_early) TellBeforeCommit(submission);
+      writer_.SubmitMessage(std::move(submission));
     }
     deliveries.clear();
     if (!status.ok()) return status;

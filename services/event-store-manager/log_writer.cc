@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "base/strings.h"
 #include "eventlog/append.h"
 #include "eventlog/lookup.h"
@@ -301,6 +302,7 @@ absl::Status LogWriter::TryStore(Submission* begin, Submission* end) {
     }
     return letters;
   };
+  failpoint::Reached("before_commit");
   auto stored = eventlog::Append(*connection_, units, dead_letters, known_types_);
   if (!stored.ok()) {
     // Whether a commit that got no answer has happened, nobody knows.

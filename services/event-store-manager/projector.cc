@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/failpoint.h"
 #include "services/event-store-manager/adoption.h"
 #include "services/event-store-manager/fold_step.h"
 #include "services/event-store-manager/projection_store.h"
@@ -12,6 +13,13 @@ namespace {
 
 // Under load each state is written once for many events.
 constexpr FoldBounds kBounds = {.positions = 4000, .items = 8000};
+
+// A failpoint: states and cursor in a transaction each.
+absl::Status CommitWithoutCursor(pg::Connection& connection) {
+  absl::Status status = connection.Execute("COMMIT");
+  failpoint::Reached("before_cursor");
+  return status.ok() ? connection.Execute("BEGIN") : status;
+}
 
 }  // namespace
 
@@ -48,9 +56,15 @@ absl::StatusOr<bool> Projector::Follow(pg::Connection& connection, eventlog::Cur
   const auto progress =
       FoldStep(connection, {.position = lease.position, .within = lease.within}, end, kBounds);
   if (!progress.ok()) return progress.status();
+  absl::Status status;
+  if (progress->folded > 0 && failpoint::Reached("cursor_apart")) {
+    status = CommitWithoutCursor(connection);
+  }
   const FoldCursor& moved = progress->cursor;
-  absl::Status status =
-      eventlog::MoveCursor(connection, lease, moved.position, moved.within, Follower::kLease);
+  if (status.ok()) {
+    status =
+        eventlog::MoveCursor(connection, lease, moved.position, moved.within, Follower::kLease);
+  }
   if (status.ok()) status = std::move(*transaction).Commit();
   if (!status.ok()) return status;
   lease.position = moved.position;

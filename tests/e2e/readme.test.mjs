@@ -53,6 +53,7 @@ const BLOCKS = {
     'god33 workflow list --running --watch': {
       first: 'workflow=$(god33 workflow list --running --limit 1 -o jsonl | jq -r .workflow_id)',
       endless: [/running/, /^ok$/m, /^Workflow initiated for project/m]},
+    'god33 chaos run': {skip: 'it takes minutes'},
     'god33 dlq show 17': {replace: {' 17 ': (context) => ` ${context.deadLetter} `}, expect: [/sent back/i]},
   },
   'tests/fuzz/README.md': {
@@ -60,6 +61,10 @@ const BLOCKS = {
     'build/fuzz/bin/fuzz_message -merge=1': {skip: 'it changes the tree'},
   },
   'tests/e2e/README.md': {'./dev test e2e': {skip: 'it would run this test'}},
+  'tests/chaos/README.md': {
+    'god33 chaos run': {skip: 'it takes minutes'},
+    'grep -h': {skip: 'it reads what a run has left'},
+  },
   'tests/bench/README.md': {'./dev bench': {skip: 'benchmarks take minutes and want a machine of their own'}},
 };
 

@@ -295,6 +295,28 @@ TEST_CASE("a cursor has one holder at a time, and a holder that lost it moves no
   CHECK(*AcquireCursor(*first, "c", "one", ttl));
 }
 
+TEST_CASE("a lease that was given while the clock was ahead is nobody's when it is right again") {
+  TestDatabase database;
+  const auto connection = TestDatabase::Connect(database.Writer());
+  const absl::Duration ttl = absl::Seconds(5);
+  const auto lease = AcquireCursor(*connection, "c", "one", ttl);
+  REQUIRE(lease.ok());
+  REQUIRE(*lease);
+  const auto give_until = [&](const std::string& moment) {
+    REQUIRE(connection
+                ->Execute(StrCat("UPDATE cursors SET expires_at = clock_timestamp() + interval '",
+                                 moment, "'"))
+                .ok());
+  };
+  give_until("9 seconds");  // set back by a few seconds: its holder has time to renew it
+  CHECK_FALSE(*AcquireCursor(*connection, "c", "two", ttl));
+  give_until("1 hour");
+  const auto taken = AcquireCursor(*connection, "c", "two", ttl);
+  REQUIRE(*taken);
+  CHECK((*taken)->epoch == (*lease)->epoch + 1);
+  CHECK(ReasonOf(MoveCursor(*connection, **lease, 8, 0, ttl)) == "LEASE_LOST");
+}
+
 TEST_CASE("the partition of a month is made once, whoever asks and however often") {
   TestDatabase database;
   const auto connection = TestDatabase::Connect(database.Writer());

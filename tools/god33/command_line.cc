@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "tools/god33/agent.h"
 #include "tools/god33/arguments.h"
+#include "tools/god33/chaos.h"
 #include "tools/god33/completion.h"
 #include "tools/god33/dlq.h"
 #include "tools/god33/event.h"
@@ -92,6 +93,7 @@ void AddCommands(CLI::App& app, Command& chosen) {
   AddDeadLetterCommands(app, chosen);
   AddProjectionCommands(app, chosen);
   AddStatusCommand(app, chosen);
+  AddChaosCommands(app, chosen);
   AddCompletionCommand(app, chosen);
 }
 

@@ -19,7 +19,8 @@ export class Publisher {
     channel.on('return', (message) => this.#returned.add(message.properties.correlationId));
   }
 
-  // Resolves when the broker has confirmed the message in some queue.
+  // Resolves when the broker has confirmed the message in some queue; the error of one that no queue takes
+  // has `returned`.
   publish(routingKey, body, properties = {}) {
     const correlationId = String(++this.#count);
     return new Promise((resolve, reject) => {
@@ -32,7 +33,7 @@ export class Publisher {
         ...properties,
       }, (error) => {
         if (error) reject(error);
-        else if (this.#returned.delete(correlationId)) reject(new Error(`no queue takes ${routingKey}`));
+        else if (this.#returned.delete(correlationId)) reject(Object.assign(new Error(`no queue takes ${routingKey}`), {returned: true}));
         else resolve();
       });
     });

@@ -12,6 +12,12 @@ export class BusWatcher {
     this.name = name;
   }
 
+  // An event came that the relay has brought; it is acked when this returns. For who keeps another account.
+  onRelayed(id, position) {
+    this.appended.set(id, (this.appended.get(id) ?? 0) + 1);
+    this.relayed.push(position);
+  }
+
   appended = new Map(); // id: how often the relay has brought it
   relayed = []; // their positions, in the order they came
 
@@ -67,7 +73,6 @@ export class BusWatcher {
   #take({properties}) {
     const position = properties.headers?.['x-god33-position'];
     if (position === undefined) return;
-    this.appended.set(properties.messageId, (this.appended.get(properties.messageId) ?? 0) + 1);
-    this.relayed.push(Number(position));
+    this.onRelayed(properties.messageId, Number(position));
   }
 }

@@ -31,6 +31,16 @@ export class SteadyPublisher {
     await this.#done;
   }
 
+  // A message is about to be published, once more or for the first time. For who keeps another account.
+  onPublish({id, body}) {
+    if (id === null) this.traffic.poison.set(body, this.traffic.poison.get(body) + 1);
+  }
+
+  // What became of that: `error` is null if the broker has confirmed it.
+  onOutcome({id, body}, error) {
+    if (error === null) this.confirmed.add(id ?? body);
+  }
+
   #running = false;
   #done;
   #waiting = []; // to be published again
@@ -72,10 +82,13 @@ export class SteadyPublisher {
     const {id, body, routingKey} = message;
     ++this.published;
     ++this.#unconfirmed;
-    if (id === null) this.traffic.poison.set(body, this.traffic.poison.get(body) + 1);
+    this.onPublish(message);
     publisher.publish(routingKey, body, {messageId: id ?? undefined}).then(
-      () => this.confirmed.add(id ?? body),
-      () => this.#waiting.push(message),
+      () => this.onOutcome(message, null),
+      (error) => {
+        this.#waiting.push(message);
+        this.onOutcome(message, error);
+      },
     ).finally(() => --this.#unconfirmed);
   }
 }

@@ -3,18 +3,22 @@
 import {pause} from './wait.mjs';
 
 export class StreamReader {
-  // `clients()` tells where replicas are now. Calls `onEvent(event)` for each event.
-  constructor(clients, request, {after, onEvent = () => {}} = {}) {
+  // `clients()` tells where replicas are now. Calls `onEvent(event)` for each event, `onSubscribed(position)`
+  // when a call was accepted, `onEnded(reason)` when one ended.
+  constructor(clients, request, {after, onEvent = () => {}, onSubscribed = () => {}, onEnded = () => {}} = {}) {
     this.clients = clients;
     this.request = request;
     this.point = after === undefined ? {} : {after, within: 0};
     this.onEvent = onEvent;
+    this.onSubscribed = onSubscribed;
+    this.onEnded = onEnded;
   }
 
   events = []; // {id, position}
   calls = 0;
   ends = new Map(); // code and reason: how often
   errors = []; // what should not have been
+  heardAt = 0; // ms since 1970 of the last frame, or of the last call's beginning
 
   start() {
     this.#running = true;
@@ -63,12 +67,14 @@ export class StreamReader {
 
   #follow(client) {
     ++this.calls;
+    this.heardAt = Date.now();
     return new Promise((resolve) => {
       this.#call = client.stream('StreamEvents', {...this.request, ...this.point}, {
         onFrame: (frame) => this.#take(frame),
         onEnd: async (error) => {
           const end = `${error.code} ${error.reason ?? ''}`.trim();
           this.ends.set(end, (this.ends.get(end) ?? 0) + 1);
+          this.onEnded(end);
           if (!['UNAVAILABLE', 'CANCELLED', 'RESOURCE_EXHAUSTED', 'INTERNAL'].includes(error.code)) {
             this.errors.push(`${end}: ${error.message}`);
             this.#running = false;
@@ -81,8 +87,10 @@ export class StreamReader {
   }
 
   #take(frame) {
+    this.heardAt = Date.now();
     if (Number(frame.position) < Number(this.point.after ?? 0)) this.errors.push('the position goes back');
     this.point = {after: frame.position, within: frame.within};
+    if (frame.subscribed) this.onSubscribed(Number(frame.position));
     if (!frame.event) return;
     this.events.push({id: frame.event.event_id, position: Number(frame.event.position)});
     this.onEvent(frame.event);

@@ -80,6 +80,9 @@ TEST_CASE("help is data, with examples and exit codes, for every command") {
                                                        {"projection", "get"},
                                                        {"projection", "cancel"},
                                                        {"status"},
+                                                       {"chaos"},
+                                                       {"chaos", "run"},
+                                                       {"chaos", "faults"},
                                                        {"completion"}};
   for (std::vector<const char*> command : commands) {
     for (const char* flag : {"--help", "-h"}) {
@@ -128,6 +131,13 @@ TEST_CASE("bad arguments end with 2, one line that names them, and nothing on st
       {{"event", "list", "--interval", "1s"}, "--interval requires --watch"},
       {{"event", "list", "--watch", "--interval", "10ms"}, "--interval: expected a span of time"},
       {{"event", "list", "--watch", "--interval", "2h"}, "--interval: expected a span of time"},
+      {{"chaos", "run", "--seed", "-1"}, "--seed"},
+      {{"chaos", "run", "--seed", "1.5"}, "--seed"},
+      {{"chaos", "run", "--seed", "9007199254740992"}, "--seed"},
+      {{"chaos", "run", "--minutes", "0"}, "--minutes: expected a number of minutes"},
+      {{"chaos", "run", "--minutes", "nan"}, "--minutes: expected a number of minutes"},
+      {{"chaos", "run", "--minutes", "soon"}, "--minutes: expected a number of minutes"},
+      {{"chaos", "run", "--faults", ""}, "--faults: expected text"},
       {{"event", "replay"}, "expected a filter"},
       {{"event", "replay", "--workflow", "x"}, "--workflow: expected a UUID"},
       {{"event", "replay", "--type", "a..b"}, "--type"},
