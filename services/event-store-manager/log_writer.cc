@@ -34,6 +34,16 @@ DeadLetter SetAside(const Submission& submission, const absl::Status& status, st
           .attempts = attempts};
 }
 
+// All that the writer asks for it asks for by key. Plans are made once for a connection, perhaps while the
+// tables are empty, and must be right when these have grown: so no plan may read a table as a whole.
+pg::Config PlannedOnce(pg::Config database) {
+  database.settings.insert(database.settings.end(), {{"plan_cache_mode", "force_generic_plan"},
+                                                     {"enable_seqscan", "off"},
+                                                     {"enable_hashjoin", "off"},
+                                                     {"enable_mergejoin", "off"}});
+  return database;
+}
+
 bool HasEvents(const Submission& submission) {
   return !submission.unit.events.empty();
 }
@@ -42,6 +52,7 @@ bool HasEvents(const Submission& submission) {
 
 LogWriter::LogWriter(Options options, Clock& clock, Metrics& metrics, rpc::Health& health)
     : options_(std::move(options)),
+      database_(PlannedOnce(options_.database)),
       clock_(clock),
       metrics_(metrics),
       health_(health),
@@ -148,7 +159,7 @@ void LogWriter::Idle() {
 absl::Status LogWriter::EnsureConnected() {
   if (connection_ && !connection_->broken()) return absl::OkStatus();
   connection_.reset();
-  auto opened = pg::Connection::Open(options_.database);
+  auto opened = pg::Connection::Open(database_);
   if (!opened.ok()) return opened.status();
   const auto log_id = (*opened)->Query(kLogId);
   if (!log_id.ok()) {
