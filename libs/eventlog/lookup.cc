@@ -160,4 +160,13 @@ absl::StatusOr<Known> LookUp(pg::Connection& connection, const std::vector<const
   return known;
 }
 
+absl::StatusOr<absl::flat_hash_map<Uuid, Known::Event>> FindStored(pg::Connection& connection,
+                                                                   const std::vector<Uuid>& ids) {
+  const auto events = connection.Query(kEvents, pg::Params().Ids(ids));
+  if (!events.ok()) return events.status();
+  Known known;
+  ReadEvents(*events, known);
+  return std::move(known.events);
+}
+
 }  // namespace god33::eventlog
