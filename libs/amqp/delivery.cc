@@ -24,6 +24,7 @@ void AckLedger::Done(std::uint64_t tag) {
   {
     absl::MutexLock lock(&mutex_);
     entries_[tag - first_tag_].done = true;
+    if (tag != first_tag_) return;  // others will be told with the one in front of them
   }
   wakeup_->Signal();
 }

@@ -26,7 +26,7 @@ class AckLedger {
   // The newest tag up to which all deliveries are done, unless it was told before.
   std::optional<std::uint64_t> TakeDone();
 
-  // Any thread. Wakes the consumer.
+  // Any thread. Wakes the consumer when TakeDone has something to tell.
   void Done(std::uint64_t tag);
 
   // What is out.

@@ -9,11 +9,21 @@ namespace {
 
 constexpr char kHex[] = "0123456789abcdef";
 
-int HexValue(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
+constexpr std::uint8_t kNoDigit = 0xff;
+
+// What each character stands for as a hexadecimal digit.
+constexpr std::array<std::uint8_t, 256> kDigits = [] {
+  std::array<std::uint8_t, 256> digits{};
+  digits.fill(kNoDigit);
+  for (unsigned char i = 0; i < 10; ++i) digits['0' + i] = i;
+  for (unsigned char i = 0; i < 6; ++i) {
+    digits['a' + i] = digits['A' + i] = static_cast<std::uint8_t>(10 + i);
+  }
+  return digits;
+}();
+
+std::uint8_t DigitOf(char c) {
+  return kDigits[static_cast<unsigned char>(c)];
 }
 
 }  // namespace
@@ -28,9 +38,9 @@ std::optional<Uuid> Uuid::Parse(std::string_view text) {
   for (std::size_t i = 0; i < 16; ++i) {
     if (hyphens && (i == 4 || i == 6 || i == 8 || i == 10) && text[at++] != '-')
       return std::nullopt;
-    const int high = HexValue(text[at]);
-    const int low = HexValue(text[at + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
+    const std::uint8_t high = DigitOf(text[at]);
+    const std::uint8_t low = DigitOf(text[at + 1]);
+    if (high == kNoDigit || low == kNoDigit) return std::nullopt;
     id.bytes[i] = static_cast<std::uint8_t>(high << 4 | low);
     at += 2;
   }

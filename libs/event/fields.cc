@@ -1,5 +1,6 @@
 #include "event/fields.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -10,8 +11,10 @@
 namespace god33::event {
 namespace {
 
+constexpr std::size_t kFewMembers = 16;
+
 // Keys that differ in half a UTF-16 pair are different ones.
-std::string KeyOf(std::string_view quoted) {
+std::string Unescaped(std::string_view quoted) {
   return json::Unescape(quoted, json::LoneSurrogate::kKeep);
 }
 
@@ -51,21 +54,45 @@ class Keys {
 }  // namespace
 
 Fields::Fields(const json::Value& object) {
-  for (const json::Member member : object.members()) {
-    const auto [position, inserted] = index_.try_emplace(KeyOf(member.raw_key), entries_.size());
-    if (inserted) {
-      entries_.push_back({member});
-    } else {
-      entries_[position->second].member = member;
-    }
+  entries_.reserve(kFewMembers);
+  for (const json::Member member : object.members()) Add(member);
+}
+
+void Fields::Add(const json::Member& member) {
+  const std::string_view key = KeyOf(member);
+  const std::size_t i = IndexOf(key);
+  if (i < entries_.size()) {
+    entries_[i].member = member;
+    return;
+  }
+  entries_.push_back({key, member});
+  if (entries_.size() <= kFewMembers) return;
+  for (std::size_t n = index_.size(); n < entries_.size(); ++n) {
+    index_.emplace(ToAbsl(entries_[n].key), n);
   }
 }
 
-const Fields::Entry* Fields::Find(std::string_view key) const {
+std::string_view Fields::KeyOf(const json::Member& member) {
+  const std::string_view quoted = member.raw_key;
+  if (quoted.find('\\') == std::string_view::npos) return quoted.substr(1, quoted.size() - 2);
+  return unescaped_.emplace_front(Unescaped(quoted));
+}
+
+// entries_.size(): there is none.
+std::size_t Fields::IndexOf(std::string_view key) const {
+  if (index_.empty()) {
+    const auto found = std::find_if(entries_.begin(), entries_.end(),
+                                    [key](const Entry& entry) { return entry.key == key; });
+    return static_cast<std::size_t>(found - entries_.begin());
+  }
   const auto found = index_.find(ToAbsl(key));
-  if (found == index_.end()) return nullptr;
-  const Entry& entry = entries_[found->second];
-  return entry.member.value.is_null() ? nullptr : &entry;
+  return found == index_.end() ? entries_.size() : found->second;
+}
+
+const Fields::Entry* Fields::Find(std::string_view key) const {
+  const std::size_t i = IndexOf(key);
+  if (i == entries_.size() || entries_[i].member.value.is_null()) return nullptr;
+  return &entries_[i];
 }
 
 std::optional<json::Value> Fields::Peek(std::string_view key) const {
@@ -109,7 +136,7 @@ void AddToMeta(std::string& meta, const std::vector<NewMember>& members) {
     const json::Value old = json::Value::Checked(meta);
     if (old.is_object()) {
       for (const json::Member member : old.members()) {
-        keys.Add(KeyOf(member.raw_key));
+        keys.Add(Unescaped(member.raw_key));
         writer.RawKey(member.raw_key);
         writer.Raw(member.value.text());
       }
@@ -121,7 +148,7 @@ void AddToMeta(std::string& meta, const std::vector<NewMember>& members) {
   }
   for (const NewMember& member : members) {
     std::string quoted = member.key;
-    quoted.insert(quoted.size() - 1, keys.AddNew(KeyOf(quoted)), '_');
+    quoted.insert(quoted.size() - 1, keys.AddNew(Unescaped(quoted)), '_');
     writer.RawKey(quoted);
     writer.Raw(member.json);
   }

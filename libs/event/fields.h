@@ -1,11 +1,13 @@
 #pragma once
 
+#include <forward_list>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
 #include "json/value.h"
 
 namespace god33::event {
@@ -15,6 +17,8 @@ namespace god33::event {
 class Fields {
  public:
   explicit Fields(const json::Value& object);
+  Fields(const Fields&) = delete;
+  Fields& operator=(const Fields&) = delete;
 
   // The member's value, which counts as used from now on.
   std::optional<json::Value> Take(std::string_view key);
@@ -35,13 +39,20 @@ class Fields {
 
  private:
   struct Entry {
+    std::string_view key;  // unescaped
     json::Member member;
     bool taken = false;
   };
+  void Add(const json::Member& member);
+  std::string_view KeyOf(const json::Member& member);
+  std::size_t IndexOf(std::string_view key) const;
   const Entry* Find(std::string_view key) const;
 
   std::vector<Entry> entries_;
-  absl::flat_hash_map<std::string, std::size_t> index_;  // by unescaped key
+  std::forward_list<std::string> unescaped_;  // keys that were written with escapes; addresses stay valid
+
+  // By key, of objects with many members; few are looked through.
+  absl::flat_hash_map<absl::string_view, std::size_t> index_;
 };
 
 // A member to be: the key, with its quotes, and the value as JSON text.

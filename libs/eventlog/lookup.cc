@@ -1,6 +1,8 @@
 #include "eventlog/lookup.h"
 
+#include <deque>
 #include <utility>
+#include <vector>
 
 #include "event/digest.h"
 
@@ -63,6 +65,71 @@ absl::Status AddRetryDigests(pg::Connection& connection, const std::vector<const
   return absl::OkStatus();
 }
 
+void ReadHead(const pg::Result& head, Known& known) {
+  known.head = head.Int8(0, 0);
+  known.generation = head.Int8(0, 1);
+}
+
+void ReadEvents(const pg::Result& events, Known& known) {
+  for (int i = 0; i < events.rows(); ++i) {
+    known.events[events.Id(i, 0)] = {events.Int8(i, 1), events.Id(i, 2)};
+  }
+}
+
+void ReadMemberships(const pg::Result& memberships, Known& known) {
+  for (int i = 0; i < memberships.rows(); ++i) {
+    known.memberships[memberships.Int8(i, 0)].push_back(
+        {static_cast<GroupKind>(memberships.Bytes(i, 1)[0]), memberships.Id(i, 2),
+         memberships.Bool(i, 3), std::string(memberships.Bytes(i, 4))});
+  }
+}
+
+void ReadProjects(const pg::Result& projects, Known& known) {
+  for (int i = 0; i < projects.rows(); ++i) {
+    known.projects[projects.Id(i, 0)] = projects.Bytes(i, 1);
+  }
+}
+
+void ReadAwaited(const pg::Result& awaited, Known& known) {
+  for (int i = 0; i < awaited.rows(); ++i) known.awaited.insert(awaited.Id(i, 0));
+}
+
+void ReadVersions(const pg::Result& versions, Known& known) {
+  for (int i = 0; i < versions.rows(); ++i) {
+    known.versions[std::string(versions.Bytes(i, 0))] = versions.Int8(i, 1);
+  }
+}
+
+// Statements that go to the server together, and what becomes of their answers.
+class Questions {
+ public:
+  using Read = void (*)(const pg::Result& answer, Known& known);
+
+  void Add(const pg::Statement& statement, pg::Params params, Read read) {
+    params_.push_back(std::move(params));
+    commands_.push_back({statement, params_.back()});
+    reads_.push_back(read);
+  }
+
+  // Left out when there is nothing to ask for.
+  void AddKeys(const pg::Statement& statement, pg::Array keys, Read read) {
+    if (keys.size() > 0) Add(statement, std::move(pg::Params().Array(std::move(keys))), read);
+  }
+
+  absl::StatusOr<Known> Ask(pg::Connection& connection) const {
+    const auto answers = connection.QueryAll(commands_);
+    if (!answers.ok()) return answers.status();
+    Known known;
+    for (std::size_t i = 0; i < reads_.size(); ++i) reads_[i]((*answers)[i], known);
+    return known;
+  }
+
+ private:
+  std::deque<pg::Params> params_;  // addresses stay valid
+  std::vector<pg::Connection::Command> commands_;
+  std::vector<Read> reads_;
+};
+
 }  // namespace
 
 absl::StatusOr<Known> LookUp(pg::Connection& connection, const std::vector<const Unit*>& units) {
@@ -80,44 +147,26 @@ absl::StatusOr<Known> LookUp(pg::Connection& connection, const std::vector<const
       if (event.facts.workflow_id) workflows.Id(*event.facts.workflow_id);
     }
   }
-  const pg::Params none, all_ids = std::move(pg::Params().Array(std::move(all))),
-                         own_ids = std::move(pg::Params().Array(std::move(own))),
-                         parent_ids = std::move(pg::Params().Array(std::move(parents))),
-                         workflow_ids = std::move(pg::Params().Array(std::move(workflows))),
-                         names = std::move(pg::Params().Array(std::move(aggregates)));
-  const auto results = connection.QueryAll({{kHead, none},
-                                            {kEvents, all_ids},
-                                            {kMemberships, parent_ids},
-                                            {kProjects, workflow_ids},
-                                            {kAwaited, own_ids},
-                                            {kVersions, names}});
-  if (!results.ok()) return results.status();
-
-  Known known;
-  known.head = (*results)[0].Int8(0, 0);
-  known.generation = (*results)[0].Int8(0, 1);
-  const pg::Result& events = (*results)[1];
-  for (int i = 0; i < events.rows(); ++i) {
-    known.events[events.Id(i, 0)] = {events.Int8(i, 1), events.Id(i, 2)};
-  }
-  const pg::Result& memberships = (*results)[2];
-  for (int i = 0; i < memberships.rows(); ++i) {
-    known.memberships[memberships.Int8(i, 0)].push_back(
-        {static_cast<GroupKind>(memberships.Bytes(i, 1)[0]), memberships.Id(i, 2),
-         memberships.Bool(i, 3), std::string(memberships.Bytes(i, 4))});
-  }
-  const pg::Result& projects = (*results)[3];
-  for (int i = 0; i < projects.rows(); ++i) {
-    known.projects[projects.Id(i, 0)] = projects.Bytes(i, 1);
-  }
-  const pg::Result& awaited = (*results)[4];
-  for (int i = 0; i < awaited.rows(); ++i) known.awaited.insert(awaited.Id(i, 0));
-  const pg::Result& versions = (*results)[5];
-  for (int i = 0; i < versions.rows(); ++i) {
-    known.versions[std::string(versions.Bytes(i, 0))] = versions.Int8(i, 1);
-  }
-  if (absl::Status status = AddRetryDigests(connection, units, known); !status.ok()) return status;
+  Questions questions;
+  questions.Add(kHead, pg::Params(), ReadHead);
+  questions.AddKeys(kEvents, std::move(all), ReadEvents);
+  questions.AddKeys(kMemberships, std::move(parents), ReadMemberships);
+  questions.AddKeys(kProjects, std::move(workflows), ReadProjects);
+  questions.AddKeys(kAwaited, std::move(own), ReadAwaited);
+  questions.AddKeys(kVersions, std::move(aggregates), ReadVersions);
+  auto known = questions.Ask(connection);
+  if (!known.ok()) return known.status();
+  if (absl::Status status = AddRetryDigests(connection, units, *known); !status.ok()) return status;
   return known;
+}
+
+absl::StatusOr<absl::flat_hash_map<Uuid, Known::Event>> FindStored(pg::Connection& connection,
+                                                                   const std::vector<Uuid>& ids) {
+  const auto events = connection.Query(kEvents, pg::Params().Ids(ids));
+  if (!events.ok()) return events.status();
+  Known known;
+  ReadEvents(*events, known);
+  return std::move(known.events);
 }
 
 }  // namespace god33::eventlog

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
+#include <forward_list>
+#include <utility>
 #include <vector>
 
 #include "base/strings.h"
@@ -132,10 +134,16 @@ class Canonizer {
 
  private:
   struct Member {
-    std::string key;
+    std::string_view key;
     std::string_view value;
     std::size_t container;
   };
+
+  // Without quotes and escapes.
+  std::string_view KeyOf(std::string_view quoted) {
+    if (quoted.find('\\') == std::string_view::npos) return quoted.substr(1, quoted.size() - 2);
+    return unescaped_.emplace_front(Unescape(quoted, LoneSurrogate::kKeep));
+  }
 
   // The value at `at`, which moves behind it, as does `container`.
   std::string_view Take(const char*& at, std::size_t& container) const {
@@ -157,6 +165,7 @@ class Canonizer {
 
   void AppendObject(const char* at, std::size_t container) {
     std::vector<Member> members;
+    members.reserve(8);
     ++container;
     for (at = SkipBlanks(at + 1); *at != '}'; at = SkipComma(at)) {
       const char* key_end = SkipString(at);
@@ -165,10 +174,12 @@ class Canonizer {
       const std::size_t own = container;
       const std::string_view value = Take(at, container);
       if (nulls_ == Nulls::kDrop && value[0] == 'n') continue;
-      members.push_back({Unescape(key, LoneSurrogate::kKeep), value, own});
+      members.push_back({KeyOf(key), value, own});
     }
-    std::stable_sort(members.begin(), members.end(),
-                     [](const Member& a, const Member& b) { return a.key < b.key; });
+    // Duplicates in the order in which they are written.
+    std::sort(members.begin(), members.end(), [](const Member& a, const Member& b) {
+      return std::pair(a.key, a.value.data()) < std::pair(b.key, b.value.data());
+    });
     StrAppend(&out_, "{", members.size(), ":");
     for (const Member& member : members) {
       AppendFramed(out_, 's', member.key);
@@ -191,6 +202,7 @@ class Canonizer {
   const char* const end_;
   const Nulls nulls_;
   const Containers containers_;
+  std::forward_list<std::string> unescaped_;  // addresses stay valid
 };
 
 }  // namespace

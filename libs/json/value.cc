@@ -95,7 +95,8 @@ std::string Member::key() const {
 bool Member::Is(std::string_view name) const {
   const std::string_view inner = raw_key.substr(1, raw_key.size() - 2);
   if (inner == name) return true;
-  return inner.find('\\') != std::string_view::npos && key() == name;
+  // An escape is longer than what it stands for.
+  return inner.size() > name.size() && inner.find('\\') != std::string_view::npos && key() == name;
 }
 
 Members::Iterator Members::begin() const {

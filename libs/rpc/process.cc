@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "absl/synchronization/mutex.h"
 #include "base/error.h"
 
 namespace god33::rpc {
@@ -37,6 +38,10 @@ void PrepareProcess() {
   gpr_set_log_function(LogFromGrpc);
   google::protobuf::SetLogHandler(LogFromProtobuf);
   std::signal(SIGPIPE, SIG_IGN);
+#ifdef NDEBUG
+  // The installed Abseil may be built to look for cycles of locks, on every lock of ours and of gRPC's.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+#endif
   const sigset_t signals = StopSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }

@@ -12,8 +12,8 @@ class App;
 namespace god33::rpc {
 
 // To be called first in main, before any thread is started: SIGTERM and SIGINT wait for
-// WaitForStopSignal, a client that has gone does not kill the process (SIGPIPE), and what gRPC and
-// protobuf have to say goes to our log.
+// WaitForStopSignal, a client that has gone does not kill the process (SIGPIPE), what gRPC and
+// protobuf have to say goes to our log, and release builds don't look for cycles of locks.
 void PrepareProcess();
 
 // Waits for SIGTERM or SIGINT. A second one later ends the process at once.

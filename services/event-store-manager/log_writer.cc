@@ -9,7 +9,6 @@
 #include "eventlog/append.h"
 #include "eventlog/lookup.h"
 #include "pg/error.h"
-#include "sequence/resolve.h"
 #include "telemetry/log.h"
 
 namespace god33::manager {
@@ -35,6 +34,16 @@ DeadLetter SetAside(const Submission& submission, const absl::Status& status, st
           .attempts = attempts};
 }
 
+// All that the writer asks for it asks for by key. Plans are made once for a connection, perhaps while the
+// tables are empty, and must be right when these have grown: so no plan may read a table as a whole.
+pg::Config PlannedOnce(pg::Config database) {
+  database.settings.insert(database.settings.end(), {{"plan_cache_mode", "force_generic_plan"},
+                                                     {"enable_seqscan", "off"},
+                                                     {"enable_hashjoin", "off"},
+                                                     {"enable_mergejoin", "off"}});
+  return database;
+}
+
 bool HasEvents(const Submission& submission) {
   return !submission.unit.events.empty();
 }
@@ -43,6 +52,7 @@ bool HasEvents(const Submission& submission) {
 
 LogWriter::LogWriter(Options options, Clock& clock, Metrics& metrics, rpc::Health& health)
     : options_(std::move(options)),
+      database_(PlannedOnce(options_.database)),
       clock_(clock),
       metrics_(metrics),
       health_(health),
@@ -149,7 +159,7 @@ void LogWriter::Idle() {
 absl::Status LogWriter::EnsureConnected() {
   if (connection_ && !connection_->broken()) return absl::OkStatus();
   connection_.reset();
-  auto opened = pg::Connection::Open(options_.database);
+  auto opened = pg::Connection::Open(database_);
   if (!opened.ok()) return opened.status();
   const auto log_id = (*opened)->Query(kLogId);
   if (!log_id.ok()) {
@@ -258,22 +268,23 @@ absl::Status LogWriter::StoreOne(Submission& submission) {
 
 // What was stored before is done with at once; the rest is tried one by one.
 absl::Status LogWriter::StoreRedelivered(Batch& batch) {
-  std::vector<const Unit*> units;
-  for (const Submission& submission : batch) units.push_back(&submission.unit);
-  const auto known = eventlog::LookUp(*connection_, units);
-  if (!known.ok()) return known.status();
-  sequence::Resolution resolution = sequence::Resolve(units, *known);
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    if (!batch[i].done) continue;
-    Outcome& outcome = resolution.outcomes[i];
-    const bool stored_before = HasEvents(batch[i]) && outcome.status.ok() &&
-                               outcome.placed.front().duplicate &&
-                               outcome.placed.front().position <= known->head;
-    if (stored_before) {
-      Finish(batch[i], std::move(outcome));
-    } else if (absl::Status status = StoreOne(batch[i]); !status.ok()) {
-      return status;
+  std::vector<Uuid> ids;
+  for (const Submission& submission : batch) {
+    if (HasEvents(submission)) ids.push_back(submission.unit.events.front().envelope.id);
+  }
+  const auto stored = eventlog::FindStored(*connection_, ids);
+  if (!stored.ok()) return stored.status();
+  for (Submission& submission : batch) {
+    if (!submission.done) continue;
+    if (HasEvents(submission)) {
+      const sequence::NewEvent& event = submission.unit.events.front();
+      const auto before = stored->find(event.envelope.id);
+      if (before != stored->end() && before->second.IsSameAs(event)) {
+        Finish(submission, {.placed = {{before->second.position, true}}});
+        continue;
+      }
     }
+    if (absl::Status status = StoreOne(submission); !status.ok()) return status;
   }
   return absl::OkStatus();
 }

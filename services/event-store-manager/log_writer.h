@@ -77,6 +77,7 @@ class LogWriter {
   void RefuseQueued();
 
   const Options options_;
+  const pg::Config database_;
   Clock& clock_;
   Metrics& metrics_;
   rpc::Health& health_;

@@ -14,6 +14,7 @@
 #include "base/strings.h"
 #include "god33/store/v1/event_store.grpc.pb.h"
 #include "google/protobuf/text_format.h"
+#include "rpc/process.h"
 #include "rpc/server.h"
 #include "tests/bench/checkpoints.h"
 #include "tests/bench/command.h"
@@ -45,8 +46,9 @@ class EmptyService final : public EventStoreService::CallbackService {
   }
 };
 
-// Until its input ends.
+// As our services are, until its input ends.
 void Serve() {
+  rpc::PrepareProcess();
   EmptyService service;
   rpc::Health health;
   const auto server = Must(rpc::Server::Start({.listen = "127.0.0.1:0"}, {&service}, health));
