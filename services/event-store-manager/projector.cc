@@ -16,7 +16,10 @@ constexpr FoldBounds kBounds = {.positions = 4000, .items = 8000};
 }  // namespace
 
 absl::StatusOr<bool> Projector::Step(pg::Connection& connection, eventlog::CursorLease& lease) {
-  const auto more = Follow(connection, lease);
+  auto more = Follow(connection, lease);
+  if (more.ok()) {
+    if (absl::Status status = retention_.Look(connection); !status.ok()) more = std::move(status);
+  }
   const auto more_jobs = more.ok() ? refold_.Slice(connection, lease) : more;
   if (!more_jobs.ok()) {
     // Perhaps somebody else goes on with it.
