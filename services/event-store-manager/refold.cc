@@ -356,7 +356,8 @@ absl::StatusOr<bool> Refold::Swap(const CursorLease& lease, ProjectionJob& job) 
   const std::int64_t began = MonotonicNanos();
   const auto generation =
       Finish(lease, {.statement = kSwap, .what = "swap", .ttl = Follower::kLease}, {}, job);
-  if (!generation.ok() || !*generation) return generation.status();
+  if (!generation.ok()) return generation.status();
+  if (!*generation) return false;
   const double seconds = SecondsSince(began);
   metrics_.swap_seconds.Observe(seconds);
   Log(LogLevel::kInfo, "rebuilt projections took the place of the old ones",
@@ -390,7 +391,8 @@ absl::StatusOr<bool> Refold::DropMonth(const CursorLease& lease, ProjectionJob& 
       std::move(pg::Params().Time(*job.month).Int4(retention_months_).Id(job.id));
   const auto dropped =
       Finish(lease, {.statement = kDrop, .what = "drop the month", .ttl = kLongLease}, params, job);
-  if (!dropped.ok() || !*dropped) return dropped.status();
+  if (!dropped.ok()) return dropped.status();
+  if (!*dropped) return false;
   const double seconds = SecondsSince(began);
   metrics_.months_dropped.Increment();
   metrics_.drop_seconds.Observe(seconds);

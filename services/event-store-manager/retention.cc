@@ -12,6 +12,9 @@ namespace {
 
 constexpr absl::Duration kEvery = absl::Seconds(5);
 
+// While one month after the other goes.
+constexpr absl::Duration kDropping = absl::Milliseconds(200);
+
 // Nothing, if a job is running, or one for this month has failed or been cancelled just now.
 constexpr pg::Statement kAsk = {"ask_for_snapshot", R"sql(
   INSERT INTO projection_jobs (job_id, kind, requested_by, month, target)
@@ -56,6 +59,7 @@ absl::Status Retention::Look(pg::Connection& live) {
   }
   said_ = why;
   if (due == 0 || !why.empty()) return absl::OkStatus();
+  not_before_ = MonotonicNanos() + absl::ToInt64Nanoseconds(kDropping);
   return live.Query(kAsk, pg::Params().Time(oldest.month).Int8(oldest.last_position)).status();
 }
 
