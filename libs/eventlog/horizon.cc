@@ -26,4 +26,10 @@ absl::Status BelowHorizon(std::string_view what, std::int64_t horizon, std::stri
   return WithMetadata(std::move(status), "horizon", StrCat(horizon));
 }
 
+absl::Status EventIsGone(pg::Connection& connection) {
+  const auto horizon = ReadHorizon(connection);
+  if (!horizon.ok()) return horizon.status();
+  return BelowHorizon("the event was stored, and", *horizon, "event_id");
+}
+
 }  // namespace god33::eventlog

@@ -15,4 +15,7 @@ absl::StatusOr<std::int64_t> ReadHorizon(pg::Connection& connection);
 // `field`: the input that asks for it, if it is one of many.
 absl::Status BelowHorizon(std::string_view what, std::int64_t horizon, std::string_view field = {});
 
+// The same for an event of which only the id is left. Errors of the connection.
+absl::Status EventIsGone(pg::Connection& connection);
+
 }  // namespace god33::eventlog
