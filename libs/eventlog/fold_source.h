@@ -43,6 +43,8 @@ class FoldSource {
       const std::vector<FoldItem>& items);
 
  private:
+  absl::Status AddRetained(const std::vector<FoldItem>& items,
+                           std::map<std::int64_t, projection::FoldEvent>& events);
   absl::Status AddHandoffTargets(std::map<std::int64_t, projection::FoldEvent>& events);
 
   pg::Connection& connection_;

@@ -24,7 +24,7 @@ int HttpStatusOf(const absl::Status& status) {
     case absl::StatusCode::kFailedPrecondition:
       return ReasonOf(status) == "IDEMPOTENCY_KEY_REUSED" ? 422 : 400;
     case absl::StatusCode::kOutOfRange:
-      return ReasonOf(status) == "retention" ? 410 : 400;
+      return ReasonOf(status) == "RETENTION" ? 410 : 400;
     case absl::StatusCode::kUnauthenticated:
       return 401;
     case absl::StatusCode::kPermissionDenied:

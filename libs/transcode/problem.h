@@ -19,7 +19,7 @@ struct Problem {
 };
 
 // The HTTP status of a canonical code, after google/rpc/code.proto. OUT_OF_RANGE with the reason
-// `retention` is 410: what was asked for has been there. FAILED_PRECONDITION with IDEMPOTENCY_KEY_REUSED is
+// `RETENTION` is 410: what was asked for has been there. FAILED_PRECONDITION with IDEMPOTENCY_KEY_REUSED is
 // 422, as the Idempotency-Key draft wants it.
 int HttpStatusOf(const absl::Status& status);
 

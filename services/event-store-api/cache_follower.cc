@@ -35,7 +35,8 @@ constexpr pg::Statement kSessions = {"cache_sessions", R"sql(
       OR strpos(payload::text, '\u006') > 0 OR strpos(payload::text, '\u007') > 0))
   FROM events
   WHERE position > $1::bigint AND position <= $2::bigint AND num_nonnulls(session_id) = 1
-    AND recorded_at >= (SELECT max(month) FROM log_months WHERE first_position <= $1::bigint + 1)
+    AND recorded_at >= coalesce(
+      (SELECT max(month) FROM log_months WHERE first_position <= $1::bigint + 1), '-infinity')
   GROUP BY session_id)sql"};
 
 void ReadTouches(const pg::Result& rows, AnswerKind kind,

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "eventlog/event_row.h"
+#include "eventlog/horizon.h"
 #include "services/event-store-api/causation_ids.h"
 #include "services/event-store-api/causation_tree.h"
 #include "services/event-store-api/event_proto.h"
@@ -150,10 +151,7 @@ absl::StatusOr<CausationStore::Found> CausationStore::Find(pg::Connection& conne
     return MakeError(absl::StatusCode::kNotFound, "EVENT_NOT_FOUND",
                      StrCat("no event has the id ", query.event_id.ToString()), "event_id");
   }
-  if (rows->IsNull(0, 0)) {
-    return MakeError(absl::StatusCode::kOutOfRange, "retention",
-                     "the event was stored, and dropped when its month's retention ended");
-  }
+  if (rows->IsNull(0, 0)) return eventlog::EventIsGone(connection);
   ToProto(eventlog::ReadEvent(*rows, 0), found.root);
   const std::int64_t root = rows->Int8(0, eventlog::kEventColumns);
   // It may have been stored just now; then so is everything before it.

@@ -21,7 +21,7 @@ class CausationStore {
   explicit CausationStore(Reader& reader, CacheCounters* counters = nullptr)
       : reader_(reader), walks_(counters) {}
 
-  // Fill the answer. Errors: NOT_FOUND (EVENT_NOT_FOUND); OUT_OF_RANGE (retention) when only the event's
+  // Fill the answer. Errors: NOT_FOUND (EVENT_NOT_FOUND); OUT_OF_RANGE (RETENTION) when only the event's
   // id is kept; INVALID_ARGUMENT about page_token; ABORTED (LOG_CHANGED) when the token is of another
   // log; DEADLINE_EXCEEDED (QUERY_TOO_SLOW); those of Reader.
   absl::Status Descendants(const CausationQuery& query,

@@ -156,10 +156,13 @@ class EventSql::Builder {
   // gives that order, and it starts right behind `after`.
   void AddRange(std::string_view alias, std::string_view column, const std::string& value) {
     const char* beyond = plan_.descending_ ? "<" : ">";
-    const char* within = plan_.descending_ ? ">=" : "<=";
-    Where(StrCat("(", alias, ".", column, ", ", alias, ".position) ", beyond, " (", value, ", ",
-                 Bind(slice_.after), ")"));
-    Where(StrCat(alias, ".", column, " ", within, " ", value));
+    const std::string place = StrCat("(", alias, ".", column, ", ", alias, ".position)");
+    Where(StrCat(place, " ", beyond, " (", value, ", ", Bind(slice_.after), ")"));
+    if (plan_.descending_) {
+      Where(StrCat(place, " >= (", value, ", ", Bind(slice_.horizon), ")"));
+    } else {
+      Where(StrCat(alias, ".", column, " <= ", value));
+    }
     order_ = StrCat(alias, ".", column, direction(), ", ", alias, ".position", direction());
   }
 
@@ -190,8 +193,11 @@ class EventSql::Builder {
 
   void AddEdges(const Uuid& parent) {
     const std::string id = Bind(parent);
-    const std::string after =
+    std::string after =
         StrCat("child_position", plan_.descending_ ? " < " : " > ", Bind(slice_.after));
+    if (plan_.descending_) {
+      StrAppend(&after, " AND child_position >= ", Bind(slice_.horizon));
+    }
     from_ = StrCat("(SELECT child_position AS position FROM event_edges WHERE parent_position = ",
                    "(SELECT position FROM event_ids WHERE event_id = ", id, ") AND ", after,
                    " UNION ALL SELECT child_position FROM event_orphans WHERE parent_id = ", id,
@@ -272,8 +278,9 @@ Sql EventSql::Page(const Slice& slice, int limit, std::int64_t offset,
   return std::move(builder).Finish(std::move(text));
 }
 
-Sql EventSql::Count(std::int64_t most) const {
-  const Slice all{.after = descending_ ? std::numeric_limits<std::int64_t>::max() : 0};
+Sql EventSql::Count(std::int64_t most, std::int64_t horizon) const {
+  const Slice all{.after = descending_ ? std::numeric_limits<std::int64_t>::max() : horizon - 1,
+                  .horizon = horizon};
   Builder builder(*this, all);
   builder.AddWay();
   builder.AddResidual();

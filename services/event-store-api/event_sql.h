@@ -30,6 +30,7 @@ struct Month {
 // Which part of the log a page is looked for in.
 struct Slice {
   std::int64_t after = 0;        // exclusive, in the direction of reading
+  std::int64_t horizon = 1;      // nothing before it is looked at: there is nothing
   const Month* month = nullptr;  // nullptr: all months
 };
 
@@ -53,8 +54,8 @@ class EventSql {
   // bound on their size (of `most_bytes`, stored).
   Sql Page(const Slice& slice, int limit, std::int64_t offset, std::int64_t most_bytes) const;
 
-  // How many events match, counting to `most`.
-  Sql Count(std::int64_t most) const;
+  // How many events from the horizon on match, counting to `most`.
+  Sql Count(std::int64_t most, std::int64_t horizon) const;
 
  private:
   enum class Way {

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "event/write.h"
+#include "eventlog/horizon.h"
 
 namespace god33::api {
 namespace {
@@ -47,8 +48,8 @@ constexpr pg::Statement kGet = {"get_event", R"sql(
   SELECT )sql" GOD33_EVENT_COLUMNS R"sql(, coalesce(e.project, ''),
     (SELECT log_id FROM log_identity)
   FROM event_ids AS i
-    CROSS JOIN LATERAL (SELECT month FROM log_months WHERE first_position <= i.position
-                        ORDER BY first_position DESC LIMIT 1) AS m
+    LEFT JOIN LATERAL (SELECT month FROM log_months WHERE first_position <= i.position
+                       ORDER BY first_position DESC LIMIT 1) AS m ON true
     LEFT JOIN events AS e ON e.position = i.position AND e.recorded_at >= m.month
       AND e.recorded_at < m.month + interval '1 month'
   WHERE i.event_id = $1::uuid)sql"};
@@ -87,6 +88,7 @@ absl::Status EventStore::ListOn(pg::Connection& connection, const EventQuery& qu
   const auto state = reader_.StateAt(connection, query.min_position, Reader::Of::kLog);
   if (!state.ok()) return state.status();
   page.position = state->head;
+  page.horizon = state->horizon;
 
   const std::string fingerprint = query.filter.Fingerprint();
   std::optional<PageToken> token;
@@ -103,10 +105,15 @@ absl::Status EventStore::ListOn(pg::Connection& connection, const EventQuery& qu
                        "page_token: the log was replaced by a standby or a backup; start again",
                        "page_token");
     }
+    // There was more behind it, or before.
+    if (query.descending ? token->position <= state->horizon && state->horizon > 1
+                         : token->position + 1 < state->horizon) {
+      return eventlog::BelowHorizon("what this page begins with", state->horizon, "page_token");
+    }
   }
   const auto sql = Plan(connection, query);
   if (!sql.ok()) return sql.status();
-  const std::int64_t after = token ? token->position : query.descending ? kEnd : 0;
+  const std::int64_t after = token ? token->position : query.descending ? kEnd : state->horizon - 1;
   auto found = ReadPage(connection, *sql, query, after, *state);
   if (!found.ok()) return found.status();
   page.events = std::move(found->events);
@@ -171,13 +178,15 @@ absl::StatusOr<EventSql> EventStore::Plan(pg::Connection& connection, const Even
   return EventSql(filter, std::move(list), query.descending, few_in_time);
 }
 
-// They change when a month begins, and when retention drops one, which an empty slice does not
-// mind.
+// They change when a month begins, and when retention drops one.
 absl::StatusOr<std::vector<Month>> EventStore::Months(pg::Connection& connection,
                                                       const LogState& state) {
   {
     absl::MutexLock lock(&mutex_);
-    if (!months_.empty() && state.last_month == months_.back().start) return months_;
+    if (!months_.empty() && state.last_month == months_.back().start &&
+        state.horizon <= months_.front().first_position) {
+      return months_;
+    }
   }
   const auto rows = connection.Query(kMonths);
   if (!rows.ok()) return rows.status();
@@ -209,7 +218,7 @@ absl::StatusOr<EventStore::Found> EventStore::ReadPage(pg::Connection& connectio
 
   bool whole = true;
   if (sql.spans_months() || query.offset > 0) {
-    const auto all = read({.after = after});
+    const auto all = read({.after = after, .horizon = state.horizon});
     if (!all.ok()) return all.status();
     whole = *all;
   } else {
@@ -226,7 +235,7 @@ absl::StatusOr<EventStore::Found> EventStore::ReadPage(pg::Connection& connectio
           query.descending ? month.first_position >= after
                            : i + 1 < months->size() && (*months)[i + 1].first_position <= after + 1;
       if (passed) continue;
-      const auto slice = read({.after = after, .month = &month});
+      const auto slice = read({.after = after, .horizon = state.horizon, .month = &month});
       if (!slice.ok()) return slice.status();
       whole = *slice;
       if (static_cast<int>(found.events.size()) == wanted) break;
@@ -255,7 +264,8 @@ absl::Status EventStore::CountTotal(pg::Connection& connection, const EventSql& 
     page.total_exact = true;
     return absl::OkStatus();
   }
-  const auto counted = reader_.QueryWithin(connection, sql.Count(kMostCounted + 1), kCountTimeout);
+  const auto counted =
+      reader_.QueryWithin(connection, sql.Count(kMostCounted + 1, state.horizon), kCountTimeout);
   if (!counted.ok() && !absl::IsDeadlineExceeded(counted.status())) return counted.status();
   const std::int64_t count = counted.ok() ? counted->Int8(0, 0) : 0;
   page.total_exact = counted.ok() && count <= kMostCounted;
@@ -280,10 +290,7 @@ absl::StatusOr<FoundEvent> EventStore::Get(const Uuid& id, std::int64_t min_posi
       return MakeError(absl::StatusCode::kNotFound, "EVENT_NOT_FOUND",
                        StrCat("no event has the id ", id.ToString()), "event_id");
     }
-    if (rows->IsNull(0, 0)) {
-      return MakeError(absl::StatusCode::kOutOfRange, "retention",
-                       "the event was stored, and dropped when its month's retention ended");
-    }
+    if (rows->IsNull(0, 0)) return eventlog::EventIsGone(connection);
     found.event = eventlog::ReadEvent(*rows, 0);
     found.project = rows->Bytes(0, eventlog::kEventColumns);
     found.log_id = rows->Id(0, eventlog::kEventColumns + 1);

@@ -18,6 +18,7 @@ struct EventPage {
   bool total_exact = false;
   std::string next_page_token;  // empty: the end
   std::int64_t position = 0;    // the log's end when the page was read
+  std::int64_t horizon = 1;     // and its beginning
 };
 
 // One event, and what decides who may see it and for how long.
@@ -38,10 +39,10 @@ class EventStore {
   explicit EventStore(Reader& reader) : reader_(reader) {}
 
   // Errors: INVALID_ARGUMENT about page_token; ABORTED (LOG_CHANGED) when the token is of another
-  // log; those of Reader.
+  // log; OUT_OF_RANGE (RETENTION) when its place in the log has been dropped; those of Reader.
   absl::StatusOr<EventPage> List(const EventQuery& query);
 
-  // NOT_FOUND (EVENT_NOT_FOUND); OUT_OF_RANGE (retention) when only its id is kept.
+  // NOT_FOUND (EVENT_NOT_FOUND); OUT_OF_RANGE (RETENTION) when only its id is kept.
   absl::StatusOr<FoundEvent> Get(const Uuid& id, std::int64_t min_position);
 
   // Event types that were ever stored, by name.

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/strings.h"
+#include "eventlog/horizon.h"
 #include "rpc/status.h"
 #include "services/event-store-api/stream_hub.h"
 #include "wire/proto.h"
@@ -24,6 +25,14 @@ constexpr std::int64_t kReadAgainNanos = 500'000'000;
 
 // Who was cut off and takes nothing even so is hung up on.
 constexpr std::int64_t kLingerNanos = 10'000'000'000;
+
+// Behind which position a stream may go on is in metadata, as with every error that ends one.
+absl::Status Dropped(std::int64_t after, std::int64_t horizon) {
+  absl::Status status =
+      eventlog::BelowHorizon(StrCat("what follows position ", after), horizon, "after");
+  status = WithMetadata(std::move(status), "position", StrCat(horizon - 1));
+  return WithMetadata(std::move(status), "within", "0");
+}
 
 bool MayPass(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsResourceExhausted(status) ||
@@ -82,6 +91,9 @@ absl::Status EventStream::SetOut(const StreamState& state) {
   if (request_.after.value_or(0) > state.point.head) {
     return InvalidField("after", StrCat("the log ends at position ", state.point.head, ", before ",
                                         *request_.after));
+  }
+  if (request_.after && *request_.after + 1 < state.point.horizon) {
+    return Dropped(*request_.after, state.point.horizon);
   }
   log_id_ = state.point.log_id;
   point_ = {request_.after.value_or(state.point.head), request_.within};
@@ -196,6 +208,10 @@ void EventStream::CatchUp() {
     return;
   }
   if (read.state.point.log_id != log_id_) return EndLocked(StreamHub::LogChanged());
+  if (slice.after.position + 1 < read.horizon) {
+    const std::int64_t after = std::exchange(point_, {.position = read.horizon - 1}).position;
+    return EndLocked(Dropped(after, read.horizon));
+  }
   Adapt(read);
   more_ = read.batch.end.position < read.state.end(order());
   // A standby may know less than the tail does: then a little later.

@@ -88,10 +88,21 @@ absl::Duration LogTail::Poll(bool standby) const {
 absl::StatusOr<StreamState> LogTail::Look(pg::Connection& connection) {
   const std::int64_t now = MonotonicNanos();
   auto state = ReadStreamState(connection);
-  if (!state.ok() || !cache_.on()) return state;
+  if (!state.ok()) return state;
+  Forget(state->point.horizon);
+  if (!cache_.on()) return state;
   absl::Status status = cache_follower_.Follow(connection, state->point, now);
   if (!status.ok()) return status;
   return state;
+}
+
+// What retention has dropped is not in memory any longer, either: whoever is behind reads the database.
+void LogTail::Forget(std::int64_t horizon) {
+  metrics_.horizon.Set(static_cast<double>(horizon));
+  const bool moved = horizon_ != 0 && horizon > horizon_;
+  horizon_ = horizon;
+  if (!moved) return;
+  for (EventRing* ring : {&log_, &settled_}) ring->Start(ring->log_id(), ring->end());
 }
 
 absl::StatusOr<bool> LogTail::Step(pg::Connection& connection, const StreamState& state,
@@ -111,7 +122,7 @@ absl::StatusOr<bool> LogTail::Step(pg::Connection& connection, const StreamState
                           .most_bytes = kMostStoredBytes},
                          nullptr);
   if (!read.ok()) return read.status();
-  if (read->state.point.log_id != log_id) {
+  if (read->state.point.log_id != log_id || read->batch.after.position + 1 < read->horizon) {
     Skip(ring, order, read->state);
     return true;
   }

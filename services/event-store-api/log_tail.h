@@ -50,6 +50,7 @@ class LogTail {
   absl::StatusOr<bool> Step(pg::Connection& connection, const StreamState& state,
                             StreamOrder order);
   absl::Duration Poll(bool standby) const;
+  void Forget(std::int64_t horizon);
   void Skip(EventRing& ring, StreamOrder order, const StreamState& state);
 
   const pg::Config database_;
@@ -59,6 +60,7 @@ class LogTail {
   AnswerCache& cache_;
   CacheFollower cache_follower_;
   StreamMetrics& metrics_;
+  std::int64_t horizon_ = 0;  // at the last look; 0: the log was empty, or never looked
   Stop stop_;
   Wakeup wakeup_;
   std::thread thread_;

@@ -83,6 +83,8 @@ StreamMetrics::StreamMetrics(prometheus::Registry& registry)
       tail_position(Gauge(registry, "god33_stream_tail_position",
                           "Position up to which live streams are fed")),
       tail_lag(Gauge(registry, "god33_stream_tail_lag_events",
-                     "Stored events that live streams have not been fed yet")) {}
+                     "Stored events that live streams have not been fed yet")),
+      horizon(Gauge(registry, "god33_log_horizon_position",
+                    "The first position that retention has left")) {}
 
 }  // namespace god33::api

@@ -54,6 +54,7 @@ struct StreamMetrics {
   prometheus::Counter& catch_up_reads;
   prometheus::Gauge& tail_position;
   prometheus::Gauge& tail_lag;
+  prometheus::Gauge& horizon;
 };
 
 }  // namespace god33::api

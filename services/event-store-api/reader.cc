@@ -19,7 +19,8 @@ constexpr absl::Duration kPositionPoll = absl::Milliseconds(10);
 constexpr pg::Statement kState = {"log_state", R"sql(
   SELECT coalesce((SELECT max(position) FROM event_ids), 0), log_id,
          coalesce((SELECT position FROM cursors WHERE name = 'projector'), 0),
-         (SELECT max(month) FROM log_months)
+         (SELECT max(month) FROM log_months),
+         (SELECT coalesce(max(last_position), 0) + 1 FROM dropped_months)
   FROM log_identity)sql"};
 
 constexpr pg::Statement kSetTimeout = {"set_statement_timeout",
@@ -103,7 +104,8 @@ absl::StatusOr<LogState> Reader::State(pg::Connection& connection) {
   return LogState{.head = rows->Int8(0, 0),
                   .log_id = rows->Id(0, 1),
                   .projected = rows->Int8(0, 2),
-                  .last_month = rows->OptionalTime(0, 3)};
+                  .last_month = rows->OptionalTime(0, 3),
+                  .horizon = rows->Int8(0, 4)};
 }
 
 absl::StatusOr<LogState> Reader::StateAt(pg::Connection& connection, std::int64_t min_position,

@@ -21,6 +21,7 @@ struct LogState {
   Uuid log_id;
   std::int64_t projected = 0;
   std::optional<absl::Time> last_month;  // the newest month that has events
+  std::int64_t horizon = 1;              // the first position that retention has left
 };
 
 // Read-only access to the database for queries. Thread-safe; calls block, so they belong on an

@@ -62,6 +62,7 @@ void ToProto(const EventQuery& query, const EventPage& page, Response& response)
   response.set_offset(query.offset);
   response.set_next_page_token(page.next_page_token);
   response.set_position(page.position);
+  response.set_horizon(page.horizon);
 }
 
 void ToProto(const std::vector<SeenType>& seen, const wire::PayloadRegistry& registry,

@@ -18,6 +18,9 @@ namespace {
 constexpr pg::Statement kState = {"stream_state", R"sql(
   SELECT (SELECT min(position) FROM late_parents), )sql" GOD33_LOG_POINT_COLUMNS};
 
+constexpr pg::Statement kHorizon = {"stream_horizon",
+                                    "SELECT coalesce(min(first_position), 0) FROM log_months"};
+
 // $1, $2: positions from and to; $3: within; $4: entries, $5: bytes; the filter: $6 a regular
 // expression on types, $7 agent, $8 parent, $9 workflow.
 #define GOD33_STREAM_MONTHS                                                                \
@@ -51,7 +54,8 @@ constexpr pg::Statement kLog = {
     "AND ($9::uuid IS NULL) ORDER BY e.position LIMIT $4::integer" GOD33_STREAM_END};
 
 // Late events: those that joined a workflow later, and those whose workflow got its project later. What
-// an event belongs to comes as "<workflow> <since> <owned since> <project>".
+// an event belongs to comes as "<workflow> <since> <owned since> <project>". Late events that retention has dropped
+// are left out before the limit, or else a full page would look like the last one.
 constexpr pg::Statement kSettled = {"stream_settled",
                                     GOD33_STREAM_COLUMNS R"sql(,
       (SELECT array_agg(concat_ws(' ', m.group_id, m.since, coalesce(p.position, 0), p.project))
@@ -75,7 +79,8 @@ constexpr pg::Statement kSettled = {"stream_settled",
             AND m.position < p.position AND m.since <= p.position
         WHERE p.position > $1 AND p.position <= $2 AND ($9 IS NULL OR p.workflow_id = $9)
       ) AS due
-      WHERE due > $1 + 1 OR position > $3::bigint
+      WHERE (due > $1 + 1 OR position > $3::bigint)
+        AND position >= (SELECT coalesce(min(first_position), 0) FROM log_months)
       ORDER BY due, position LIMIT $4::integer) AS entry
       CROSS JOIN LATERAL (SELECT month FROM log_months WHERE first_position <= entry.position
                           ORDER BY first_position DESC LIMIT 1) AS month
@@ -196,11 +201,14 @@ absl::StatusOr<StreamRead> ReadStream(pg::Connection& connection, const StreamSl
   const std::int64_t up_to = slice.after.position + slice.most_positions;
   const pg::Statement& statement = slice.order == StreamOrder::kLog ? kLog : kSettled;
   const pg::Params none;
-  // The state first: what it calls final is so for the second statement's snapshot, which may see more.
-  auto results = connection.QueryAll({{kState, none}, {statement, ParamsOf(slice, up_to, filter)}});
+  // The state first: what it calls final is so for the second statement's snapshot, which may see more. The
+  // horizon last: what it calls left was there for it.
+  auto results = connection.QueryAll(
+      {{kState, none}, {statement, ParamsOf(slice, up_to, filter)}, {kHorizon, none}});
   if (!results.ok()) return results.status();
   const pg::Result& rows = (*results)[1];
-  StreamRead read{.state = StateOf((*results)[0]), .batch = {}};
+  StreamRead read{
+      .state = StateOf((*results)[0]), .batch = {}, .horizon = (*results)[2].Int8(0, 0)};
   if (failpoint::Reached("head_after_rows")) {
     // By now more is final than the rows hold.
     auto later = ReadStreamState(connection);

@@ -34,6 +34,10 @@ struct StreamSlice {
 struct StreamRead {
   StreamState state;
   StreamBatch batch;
+
+  // The first position that retention has left, after the batch was read: what the batch says of positions
+  // before it may not be all.
+  std::int64_t horizon = 0;
 };
 
 // Reads what follows slice.after, up to the state's end at most; batch.end tells how far that was. With

@@ -34,6 +34,7 @@ void ToProto(const EventQuery& query, const EventPage& page,
   }
   response.set_next_page_token(page.next_page_token);
   response.set_position(page.position);
+  response.set_horizon(page.horizon);
 }
 
 }  // namespace god33::api

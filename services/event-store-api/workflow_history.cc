@@ -8,8 +8,10 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "eventlog/fold_source.h"
+#include "eventlog/horizon.h"
 #include "projection/workflow.h"
 #include "services/event-store-api/workflow_proto.h"
+#include "services/event-store-api/workflow_row.h"
 #include "wire/timestamp.h"
 
 namespace god33::api {
@@ -33,13 +35,39 @@ constexpr pg::Statement kRecordedAt = {"recorded_at", R"sql(
   WHERE position = $1::bigint AND recorded_at >= $2::timestamptz
     AND recorded_at < $2::timestamptz + interval '1 month')sql"};
 
+// Where the dropped months end, in positions and in time.
+constexpr pg::Statement kDropped = {"last_dropped_month", R"sql(
+  SELECT last_position, (month AT TIME ZONE 'UTC' + interval '1 month') AT TIME ZONE 'UTC'
+  FROM dropped_months ORDER BY month DESC LIMIT 1)sql"};
+
+// $1's state at the horizon, if it had one, and the horizon, in one row.
+constexpr pg::Statement kSnapshot = {"workflow_snapshot", R"sql(
+  SELECT w.workflow_id, w.project_name, w.current_phase, w.current_agent, w.started_at, w.updated_at,
+    w.completed_at, w.metadata, w.correlation_ids, w.phase_history, w.agent_handoffs, w.version, w.position,
+    (SELECT coalesce(max(last_position), 0) FROM dropped_months)
+  FROM (SELECT) AS nothing LEFT JOIN snapshot.workflow_state AS w ON w.workflow_id = $1::uuid)sql"};
+
+// A state, and the position up to which it is folded.
+struct FoldedTo {
+  std::int64_t position = 0;
+  WorkflowState state;
+};
+
 // The last position recorded at or before `time`; 0 if there is none. recorded_at never goes back,
 // so it is found by halving the month.
 absl::StatusOr<std::int64_t> PositionAt(pg::Connection& connection, absl::Time time,
                                         std::int64_t head) {
   const auto months = connection.Query(kMonthAt, pg::Params().Time(time));
   if (!months.ok()) return months.status();
-  if (months->rows() == 0) return 0;
+  if (months->rows() == 0) {
+    const auto dropped = connection.Query(kDropped);
+    if (!dropped.ok()) return dropped.status();
+    if (dropped->rows() == 0) return 0;
+    const std::int64_t last = dropped->Int8(0, 0);
+    // Between the last month that was dropped and the first that is left nothing was recorded.
+    if (time >= dropped->Time(0, 1)) return last;
+    return eventlog::BelowHorizon("what was recorded until then", last + 1, "at_time");
+  }
   const absl::Time month = months->Time(0, 0);
   std::int64_t reached = months->Int8(0, 1) - 1;
   std::int64_t beyond = months->IsNull(0, 2) ? head + 1 : months->Int8(0, 2);
@@ -59,29 +87,35 @@ absl::Status TooSlow() {
                    "state, or for the one of now");
 }
 
-absl::Status Gone() {
-  return MakeError(absl::StatusCode::kOutOfRange, "retention",
-                   "the workflow's first events were dropped when their month's retention ended");
+absl::StatusOr<FoldedTo> ReadSnapshot(pg::Connection& connection, const Uuid& workflow) {
+  const auto rows = connection.Query(kSnapshot, pg::Params().Id(workflow));
+  if (!rows.ok()) return rows.status();
+  FoldedTo folded{.position = rows->Int8(0, 13), .state = {}};
+  if (rows->IsNull(0, 0)) {
+    folded.state.id = workflow;
+  } else {
+    folded.state = ReadWorkflowState(*rows, 0);
+  }
+  return folded;
 }
 
-// Folds the workflow's items up to a position, step by step.
-absl::StatusOr<WorkflowState> Fold(pg::Connection& connection, const Uuid& workflow,
-                                   std::int64_t up_to, absl::Duration timeout) {
+// Folds the workflow's items behind `from` up to a position, step by step.
+absl::StatusOr<WorkflowState> Fold(pg::Connection& connection, FoldedTo from, std::int64_t up_to,
+                                   absl::Duration timeout) {
   const std::int64_t deadline = MonotonicNanos() + absl::ToInt64Nanoseconds(timeout);
   eventlog::FoldSource source(connection);
-  WorkflowState state;
-  state.id = workflow;
-  FoldItem last;
+  WorkflowState state = std::move(from.state);
+  FoldItem last{.since = from.position + 1, .position = from.position + 1};
+  bool begun = false;
   for (;;) {
-    auto items = source.WorkflowItems(workflow, last.since, last.position, up_to, kMostItems);
+    auto items = source.WorkflowItems(state.id, last.since, last.position, up_to, kMostItems);
     if (!items.ok()) return items.status();
     const bool full = items->size() == static_cast<std::size_t>(kMostItems);
     // A step begins with the item that the one before has ended with.
-    if (state.version > 0 && !items->empty()) items->erase(items->begin());
+    if (std::exchange(begun, true) && !items->empty()) items->erase(items->begin());
     if (items->empty()) return state;
     auto events = source.Events(*items);
     if (!events.ok()) return events.status();
-    if (!events->contains(items->front().position)) return Gone();
 
     absl::Status status;
     const auto fold = [&](const FoldItem& item, const FoldEvent& event) {
@@ -97,6 +131,27 @@ absl::StatusOr<WorkflowState> Fold(pg::Connection& connection, const Uuid& workf
     if (done == items->size() && !full) return state;
     last = (*items)[done - 1];
     if (MonotonicNanos() > deadline) return TooSlow();
+  }
+}
+
+// The state at a position, from the snapshot on.
+absl::StatusOr<WorkflowState> StateAt(pg::Connection& connection, const Uuid& workflow,
+                                      const char* field, std::int64_t position,
+                                      absl::Duration timeout) {
+  for (;;) {
+    auto snapshot = ReadSnapshot(connection, workflow);
+    if (!snapshot.ok()) return snapshot.status();
+    const std::int64_t begin = snapshot->position;
+    if (position < begin) {
+      return eventlog::BelowHorizon(StrCat("what was stored up to position ", position), begin + 1,
+                                    field);
+    }
+    auto state = Fold(connection, *std::move(snapshot), position, timeout);
+    if (!state.ok()) return state;
+    // A month that was dropped meanwhile took away what was to be folded; its snapshot has it.
+    const auto horizon = eventlog::ReadHorizon(connection);
+    if (!horizon.ok()) return horizon.status();
+    if (*horizon == begin + 1) return state;
   }
 }
 
@@ -144,7 +199,9 @@ absl::StatusOr<std::int64_t> WorkflowHistory::Get(const StateQuery& query,
     if (!position.ok()) return position.status();
     const auto folded = reader_.StateAt(connection, *position, Reader::Of::kProjection);
     if (!folded.ok()) return folded.status();
-    const auto state = Fold(connection, query.workflow, *position, reader_.query_timeout());
+    const auto state =
+        StateAt(connection, query.workflow, query.at_position ? "at_position" : "at_time",
+                *position, reader_.query_timeout());
     if (!state.ok()) return state.status();
     if (state->version == 0) {
       return MakeError(absl::StatusCode::kNotFound, "WORKFLOW_NOT_FOUND",

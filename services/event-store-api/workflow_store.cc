@@ -8,6 +8,7 @@
 #include "projection/workflow.h"
 #include "services/event-store-api/time_page.h"
 #include "services/event-store-api/workflow_proto.h"
+#include "services/event-store-api/workflow_row.h"
 #include "wire/proto.h"
 
 namespace god33::api {
@@ -27,27 +28,8 @@ constexpr pg::Statement kGet = {"get_workflow", "SELECT " GOD33_WORKFLOW_COLUMNS
                                                 ", " GOD33_LOG_POINT_COLUMNS GOD33_WORKFLOW_TABLES
                                                 "WHERE w.workflow_id = $1::uuid"};
 
-projection::WorkflowState ReadState(const pg::Result& rows, int row) {
-  projection::WorkflowState state;
-  state.id = rows.Id(row, 0);
-  state.project_name = rows.Bytes(row, 1);
-  state.current_phase = rows.Bytes(row, 2);
-  state.current_agent = rows.Bytes(row, 3);
-  state.started_at = rows.Time(row, 4);
-  state.updated_at = rows.Time(row, 5);
-  state.completed_at = rows.OptionalTime(row, 6);
-  projection::ReadMetadata(rows.Bytes(row, 7), state);
-  const std::vector<Uuid> events = rows.Ids(row, 8);
-  state.events = {events.begin(), events.end()};
-  projection::ReadPhaseHistory(rows.Bytes(row, 9), state);
-  projection::ReadHandoffs(rows.Bytes(row, 10), state);
-  state.version = rows.Int8(row, 11);
-  state.position = rows.Int8(row, 12);
-  return state;
-}
-
 void ReadWorkflow(const pg::Result& rows, int row, store::v1::Workflow& workflow) {
-  ToProto(ReadState(rows, row), workflow);
+  ToProto(ReadWorkflowState(rows, row), workflow);
   if (!rows.IsNull(row, 13)) {
     store::v1::FoldFailure& failure = *workflow.mutable_frozen();
     failure.set_position(rows.Int8(row, 13));

@@ -44,7 +44,8 @@ constexpr pg::Statement kChildren = {"read_adopted_events", R"sql(
   SELECT position, event_type, workflow_id, collaboration_id, coalesce(project, ''), correlation_ids
   FROM events
   WHERE position = ANY($1::bigint[])
-    AND recorded_at >= (SELECT max(month) FROM log_months WHERE first_position <= $2::bigint)
+    AND recorded_at >= coalesce(
+      (SELECT max(month) FROM log_months WHERE first_position <= $2::bigint), '-infinity')
   ORDER BY position)sql"};
 
 // Memberships of events by id, and of events by position.
@@ -74,7 +75,8 @@ constexpr pg::Statement kSetProject = {"set_adopted_project", R"sql(
   UPDATE events AS e SET project = t.project
   FROM unnest($1::bigint[], $2::text[]) AS t (position, project)
   WHERE e.position = t.position AND e.project IS NULL
-    AND e.recorded_at >= (SELECT max(month) FROM log_months WHERE first_position <= $3::bigint))sql"};
+    AND e.recorded_at >= coalesce(
+      (SELECT max(month) FROM log_months WHERE first_position <= $3::bigint), '-infinity'))sql"};
 
 constexpr pg::Statement kFinish = {"finish_late_parent", R"sql(
   DELETE FROM late_parents AS l WHERE position = $1::bigint

@@ -18,6 +18,7 @@
 #include "services/event-store-manager/projector.h"
 #include "services/event-store-manager/replay_service.h"
 #include "services/event-store-manager/replayer.h"
+#include "services/event-store-manager/retention_service.h"
 #include "services/event-store-manager/service.h"
 #include "services/event-store-manager/sorter.h"
 #include "telemetry/log.h"
@@ -38,7 +39,7 @@ struct App::Parts {
       : metrics(registry),
         sorter(clock, payloads, config.max_event_bytes),
         outbox(config.Broker("outbox"), topology, metrics),
-        projector(config.Database("projector"), metrics),
+        projector(config.Database("projector"), metrics, config.retention_months),
         dead_letters(config.Database("dead letters"), DeadLetterService::kThreads),
         dead_letter_service(dead_letters, config.Broker("dead letters"), sorter, metrics) {}
 
@@ -63,6 +64,7 @@ struct App::Parts {
   std::unique_ptr<AppendService> service;
   std::unique_ptr<ReplayService> replay_service;
   std::unique_ptr<ProjectionService> projection_service;
+  std::unique_ptr<RetentionService> retention_service;
   std::unique_ptr<rpc::OpsServer> ops;
   std::unique_ptr<rpc::Server> server;
 };
@@ -91,11 +93,13 @@ absl::StatusOr<std::unique_ptr<App>> App::Start(const Config& config) {
                                       parts->ids);
   parts->projection_service =
       std::make_unique<ProjectionService>(config.Database("projection jobs"), parts->ids);
-  auto server =
-      rpc::Server::Start({.listen = config.common.listen, .reflection = config.reflection},
-                         {parts->service.get(), parts->replay_service.get(),
-                          parts->projection_service.get(), &parts->dead_letter_service},
-                         parts->health);
+  parts->retention_service =
+      std::make_unique<RetentionService>(config.Database("retention"), config.retention_months);
+  auto server = rpc::Server::Start(
+      {.listen = config.common.listen, .reflection = config.reflection},
+      {parts->service.get(), parts->replay_service.get(), parts->projection_service.get(),
+       parts->retention_service.get(), &parts->dead_letter_service},
+      parts->health);
   if (!server.ok()) return server.status();
   parts->server = *std::move(server);
 

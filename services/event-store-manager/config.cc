@@ -104,6 +104,10 @@ Config ParseConfig(int argc, char** argv) {
       ->check(CLI::Range(1024, 64 << 20));
   add("--event-replay", config.event_replay, "ENABLE_EVENT_REPLAY",
       "Whether stored events can be published again (ReplayService)");
+  add("--retention-months", config.retention_months, "GOD33_RETENTION_MONTHS",
+      "Complete months of the log to keep besides the current one; older ones are dropped. 0: keep "
+      "all")
+      ->check(CLI::Range(0, 1200));
   add("--reflection", config.reflection, "GOD33_REFLECTION", "Serve gRPC reflection");
   rpc::ParseOrExit(app, argc, argv);
   return config;

@@ -29,6 +29,7 @@ struct Config {
   std::size_t batch_events = 1000;
   std::size_t max_event_bytes = 16 << 20;
   bool event_replay = true;
+  int retention_months = 0;  // 0: the log is kept for ever
   bool reflection = true;
 
   pg::Config Database(const std::string& part) const;

@@ -31,10 +31,15 @@ Metrics::Metrics(prometheus::Registry& registry)
                   .Name("god33_dead_letters_total")
                   .Help("Messages set aside, by reason")
                   .Register(registry),
+              prometheus::BuildGauge()
+                  .Name("god33_retention_waiting")
+                  .Help("1 while this keeps the oldest month that is due from being dropped")
+                  .Register(registry),
               registry) {}
 
 Metrics::Metrics(prometheus::Family<prometheus::Counter>& stored,
                  prometheus::Family<prometheus::Counter>& dead_letters,
+                 prometheus::Family<prometheus::Gauge>& retention_waits,
                  prometheus::Registry& registry)
     : stored_from_bus(stored.Add({{"source", "bus"}})),
       stored_by_append(stored.Add({{"source", "append"}})),
@@ -76,14 +81,27 @@ Metrics::Metrics(prometheus::Family<prometheus::Counter>& stored,
       swap_seconds(Histogram(registry, "god33_projection_swap_seconds",
                              "Time to put rebuilt projections in the place of the old ones",
                              kSeconds)),
+      horizon_position(Gauge(registry, "god33_retention_horizon_position",
+                             "The first position that retention has left")),
+      months_due(Gauge(registry, "god33_retention_months_due",
+                       "Months older than retention keeps, which are not dropped yet")),
+      months_dropped(Counter(registry, "god33_retention_months_dropped_total",
+                             "Months of the log dropped by this process")),
+      drop_seconds(Histogram(registry, "god33_retention_drop_seconds",
+                             "Time to put a snapshot in place and drop its month", kSeconds)),
       letters_sent_back(
           Counter(registry, "god33_dead_letters_sent_back_total", "Dead letters published again")),
       letters_dropped(
           Counter(registry, "god33_dead_letters_dropped_total", "Dead letters dropped by people")),
-      dead_letters_(dead_letters) {}
+      dead_letters_(dead_letters),
+      retention_waits_(retention_waits) {}
 
 prometheus::Counter& Metrics::DeadLetters(const std::string& reason) {
   return dead_letters_.Add({{"reason", reason}});
+}
+
+prometheus::Gauge& Metrics::RetentionWaits(const std::string& reason) {
+  return retention_waits_.Add({{"reason", reason}});
 }
 
 }  // namespace god33::manager

@@ -46,17 +46,28 @@ class Metrics {
   prometheus::Counter& refolded;               // by jobs
   prometheus::Histogram& swap_seconds;
 
+  // Retention, as the manager that holds the projector's lease sees it.
+  prometheus::Gauge& horizon_position;  // the first position that is left
+  prometheus::Gauge& months_due;        // months that may not be kept any longer
+  prometheus::Counter& months_dropped;
+  prometheus::Histogram& drop_seconds;
+
   // What people did with dead letters.
   prometheus::Counter& letters_sent_back;
   prometheus::Counter& letters_dropped;
 
   prometheus::Counter& DeadLetters(const std::string& reason);
 
+  // 1 while this keeps the oldest month that is due (RetentionHold::reason).
+  prometheus::Gauge& RetentionWaits(const std::string& reason);
+
  private:
   Metrics(prometheus::Family<prometheus::Counter>& stored,
-          prometheus::Family<prometheus::Counter>& dead_letters, prometheus::Registry& registry);
+          prometheus::Family<prometheus::Counter>& dead_letters,
+          prometheus::Family<prometheus::Gauge>& retention_waits, prometheus::Registry& registry);
 
   prometheus::Family<prometheus::Counter>& dead_letters_;
+  prometheus::Family<prometheus::Gauge>& retention_waits_;
 };
 
 }  // namespace god33::manager

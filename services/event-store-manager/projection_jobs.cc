@@ -18,7 +18,7 @@ constexpr pg::Statement kInsert = {"insert_projection_job", R"sql(
 #define GOD33_JOB_COLUMNS                                                                      \
   "job_id, kind, state, phase, requested_by, workflow_id, session_id, position, within,"       \
   " target, folded, compared_at, checked, changed, added, removed, swap_attempts, generation," \
-  " error, created_at, updated_at, ended_at"
+  " error, created_at, updated_at, ended_at, month"
 
 constexpr pg::Statement kRunning = {"running_projection_job",
                                     "SELECT " GOD33_JOB_COLUMNS
@@ -31,6 +31,9 @@ constexpr pg::Statement kFind = {"find_projection_job",
 constexpr pg::Statement kList = {"list_projection_jobs", "SELECT " GOD33_JOB_COLUMNS R"sql(
   FROM projection_jobs WHERE $1::text = '' OR state = $1::text
   ORDER BY created_at DESC, job_id LIMIT $2::integer)sql"};
+
+constexpr pg::Statement kNewestSnapshot = {"newest_snapshot", "SELECT " GOD33_JOB_COLUMNS R"sql(
+  FROM projection_jobs WHERE kind = 'snapshot' ORDER BY created_at DESC LIMIT 1)sql"};
 
 constexpr pg::Statement kCancel = {"cancel_projection_job", R"sql(
   UPDATE projection_jobs SET state = 'cancelled', updated_at = clock_timestamp(),
@@ -112,6 +115,7 @@ ProjectionJob ReadJob(const pg::Result& rows, int row) {
                      .removed = rows.Int8(row, 15)},
           .swap_attempts = rows.Int4(row, 16),
           .generation = OptionalInt8(rows, row, 17),
+          .month = rows.OptionalTime(row, 22),
           .error = std::string(rows.Bytes(row, 18)),
           .created_at = rows.Time(row, 19),
           .updated_at = rows.Time(row, 20),
@@ -148,6 +152,10 @@ absl::StatusOr<std::optional<ProjectionJob>> ProjectionJobs::Running() {
 
 absl::StatusOr<std::optional<ProjectionJob>> ProjectionJobs::Find(const Uuid& id) {
   return OnlyJob(connection_.Query(kFind, pg::Params().Id(id)));
+}
+
+absl::StatusOr<std::optional<ProjectionJob>> ProjectionJobs::NewestSnapshot() {
+  return OnlyJob(connection_.Query(kNewestSnapshot));
 }
 
 absl::StatusOr<std::vector<ProjectionJob>> ProjectionJobs::List(const std::string& state,

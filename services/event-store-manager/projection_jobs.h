@@ -15,21 +15,22 @@
 
 namespace god33::manager {
 
-// A rebuild or a verification as it stands in its table.
+// A rebuild, a verification or a snapshot as it stands in its table.
 struct ProjectionJob {
   Uuid id;
-  std::string kind;   // rebuild, verify
+  std::string kind;   // rebuild, verify, snapshot
   std::string state;  // running, completed, cancelled, failed
-  std::string phase;  // waiting, folding, comparing, swapping
+  std::string phase;  // waiting, seeding, folding, comparing, swapping, dropping
   std::string requested_by;
   ProjectionScope scope;
   FoldCursor cursor;        // of the shadow tables
-  std::int64_t target = 0;  // where the live projections were then
+  std::int64_t target = 0;  // where the live projections were then; of a snapshot, where it ends
   std::int64_t folded = 0;
   std::optional<std::int64_t> compared_at;  // a position
   DifferenceCounts counts;
   int swap_attempts = 0;
   std::optional<std::int64_t> generation;  // that a rebuild has made
+  std::optional<absl::Time> month;         // that goes after a snapshot
   std::string error;
   absl::Time created_at;
   absl::Time updated_at;
@@ -55,6 +56,7 @@ class ProjectionJobs {
 
   absl::StatusOr<std::optional<ProjectionJob>> Running();
   absl::StatusOr<std::optional<ProjectionJob>> Find(const Uuid& id);
+  absl::StatusOr<std::optional<ProjectionJob>> NewestSnapshot();
   absl::StatusOr<std::vector<ProjectionJob>> List(const std::string& state, int limit);
   absl::StatusOr<std::vector<ProjectionDifference>> Differences(const Uuid& id);
   absl::StatusOr<ProjectionStatus> Status(int most_failures);

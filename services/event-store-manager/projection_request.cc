@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "services/event-store-manager/retention_plan.h"
 #include "wire/proto.h"
 
 namespace god33::manager {
@@ -55,7 +56,9 @@ void ToProto(const ProjectionJob& job, store::v1::ProjectionJob& message) {
   message.set_position(job.cursor.position);
   message.set_target(job.target);
   message.set_folded(job.folded);
-  const bool compared = job.phase == "swapping" || job.state == "completed";
+  if (job.month) message.set_month(MonthText(*job.month));
+  const bool compared =
+      job.kind != "snapshot" && (job.phase == "swapping" || job.state == "completed");
   if (compared) message.set_matches(job.counts.differing() == 0);
   if (compared && job.compared_at) message.set_compared_at(*job.compared_at);
   message.set_checked(job.counts.checked);

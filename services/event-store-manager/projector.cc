@@ -24,7 +24,10 @@ absl::Status CommitWithoutCursor(pg::Connection& connection) {
 }  // namespace
 
 absl::StatusOr<bool> Projector::Step(pg::Connection& connection, eventlog::CursorLease& lease) {
-  const auto more = Follow(connection, lease);
+  auto more = Follow(connection, lease);
+  if (more.ok()) {
+    if (absl::Status status = retention_.Look(connection); !status.ok()) more = std::move(status);
+  }
   const auto more_jobs = more.ok() ? refold_.Slice(connection, lease) : more;
   if (!more_jobs.ok()) {
     // Perhaps somebody else goes on with it.

@@ -3,6 +3,7 @@
 #include "services/event-store-manager/follower.h"
 #include "services/event-store-manager/metrics.h"
 #include "services/event-store-manager/refold.h"
+#include "services/event-store-manager/retention.h"
 
 namespace god33::manager {
 
@@ -13,12 +14,15 @@ namespace god33::manager {
 // on. Storing events never waits for it.
 //
 // Rebuilding and verifying is done between its steps (refold.h): while there are events to fold, in
-// slices as long as it takes to fold some; otherwise without a pause.
+// slices as long as it takes to fold some; otherwise without a pause. So is retention (retention.h).
 class Projector final : public FollowerWork {
  public:
-  // `database` is for the connection that jobs on the projections work on.
-  Projector(pg::Config database, Metrics& metrics)
-      : metrics_(metrics), refold_(std::move(database), metrics) {}
+  // `database` is for the connection that jobs on the projections work on; of the log, `retention_months`
+  // complete months are kept (0: all).
+  Projector(pg::Config database, Metrics& metrics, int retention_months = 0)
+      : metrics_(metrics),
+        retention_(retention_months, metrics),
+        refold_(std::move(database), retention_months, metrics) {}
 
   absl::StatusOr<bool> Step(pg::Connection& connection, eventlog::CursorLease& lease) override;
 
@@ -27,6 +31,7 @@ class Projector final : public FollowerWork {
   absl::StatusOr<bool> RetryFrozen(pg::Connection& connection, const eventlog::CursorLease& lease);
 
   Metrics& metrics_;
+  Retention retention_;
   Refold refold_;
 };
 

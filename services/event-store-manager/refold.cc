@@ -5,9 +5,12 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/strings.h"
+#include "eventlog/horizon.h"
 #include "pg/error.h"
 #include "services/event-store-manager/fold_step.h"
 #include "services/event-store-manager/follower.h"
+#include "services/event-store-manager/retention_plan.h"
+#include "services/event-store-manager/snapshot.h"
 #include "telemetry/log.h"
 
 namespace god33::manager {
@@ -18,13 +21,19 @@ using eventlog::CursorLease;
 constexpr FoldBounds kBounds = {.positions = 2000, .items = 2000};
 constexpr absl::Duration kAgainAfter = absl::Seconds(2);
 
-// Reading a sample of large tables takes longer than a lease lasts.
-constexpr absl::Duration kAnalyzeLease = absl::Seconds(30);
+// Reading a sample of large tables, or looking for the events of a month that are retained, takes longer than a
+// lease lasts.
+constexpr absl::Duration kLongLease = absl::Seconds(30);
+
+// Then it is given up for ten minutes (retention.cc), so that others may work on the projections.
+constexpr int kMostDropAttempts = 30;
 
 constexpr pg::Statement kEmpty = {"empty_shadow_projections", "SELECT empty_shadow_projections()"};
 constexpr pg::Statement kAnalyze = {"analyze_shadow_projections",
                                     "SELECT analyze_shadow_projections()"};
 constexpr pg::Statement kSwap = {"swap_projections", "SELECT swap_projections()"};
+constexpr pg::Statement kDrop = {"drop_event_month",
+                                 "SELECT drop_event_month($1::timestamptz, $2::integer, $3::uuid)"};
 
 // The same names mean the twins. What is written can be folded again: it need not reach the disk at once,
 // and is on it before the swap is.
@@ -60,11 +69,17 @@ absl::Status SaveFenced(pg::Connection& connection, const CursorLease& lease,
   return std::move(*transaction).Commit();
 }
 
-// The one aggregate that a job is about, as if it had been frozen before its first event.
-ProjectionStore::Failure FromNothing(const ProjectionScope& scope) {
+// The one aggregate that a job is about, as if it had been frozen at its first event from `first` on.
+ProjectionStore::Failure FrozenAt(std::int64_t first, const ProjectionScope& scope) {
   return {.projection = scope.workflow ? "workflow" : "session",
           .aggregate = scope.workflow ? *scope.workflow : *scope.session,
+          .since = first,
+          .position = first,
           .attempts = 0};
+}
+
+double SecondsSince(std::int64_t began) {
+  return static_cast<double>(MonotonicNanos() - began) / 1e9;
 }
 
 bool StandsWith(const ProjectionJob& job, const CursorLease& lease) {
@@ -73,8 +88,9 @@ bool StandsWith(const ProjectionJob& job, const CursorLease& lease) {
 
 }  // namespace
 
-Refold::Refold(pg::Config database, Metrics& metrics)
+Refold::Refold(pg::Config database, int retention_months, Metrics& metrics)
     : database_(ShadowSession(std::move(database))),
+      retention_months_(retention_months),
       metrics_(metrics),
       swap_backoff_(absl::Milliseconds(100), absl::Seconds(5), RandomFraction) {}
 
@@ -167,8 +183,12 @@ absl::StatusOr<bool> Refold::Step(pg::Connection& live, const CursorLease& lease
   absl::Status status;
   if (job.phase == "waiting") {
     status = Begin(lease, job);
+  } else if (job.phase == "seeding") {
+    status = Seed(lease, job);
+  } else if (job.kind == "snapshot") {
+    return StepSnapshot(lease, job);
   } else if (!StandsWith(job, lease)) {
-    status = job.scope.all() ? Fold(lease, job) : FoldOne(lease, job);
+    status = job.scope.all() ? Fold(lease, lease.position, job) : FoldOne(lease, job);
   } else if (lease.within != 0) {
     return false;  // the live ones stand inside a position
   } else if (job.phase == "swapping") {
@@ -188,26 +208,43 @@ absl::Status Refold::Begin(const CursorLease& lease, ProjectionJob& job) {
   auto transaction = BeginFenced(*connection_, lease);
   if (!transaction.ok()) return transaction.status();
   if (const auto emptied = connection_->Query(kEmpty); !emptied.ok()) return emptied.status();
+  const auto horizon = eventlog::ReadHorizon(*connection_);
+  if (!horizon.ok()) return horizon.status();
+  absl::Status status;
   if (!job.scope.all()) {
-    absl::Status status =
-        ProjectionStore(*connection_).Freeze(FromNothing(job.scope), absl::ZeroDuration());
+    status = SeedOne(*connection_, job.scope);
+    if (status.ok()) {
+      status =
+          ProjectionStore(*connection_).Freeze(FrozenAt(*horizon, job.scope), absl::ZeroDuration());
+    }
     if (!status.ok()) return status;
   }
-  job.phase = "folding";
-  job.cursor = {};
-  job.target = lease.position;
+  job.phase = job.scope.all() && *horizon > 1 ? "seeding" : "folding";
+  job.cursor = {.position = *horizon - 1};
+  if (job.kind != "snapshot") job.target = lease.position;
+  status = ProjectionJobs(*connection_).Save(job);
+  if (!status.ok()) return status;
+  return std::move(*transaction).Commit();
+}
+
+absl::Status Refold::Seed(const CursorLease& lease, ProjectionJob& job) {
+  auto transaction = BeginFenced(*connection_, lease);
+  if (!transaction.ok()) return transaction.status();
+  const auto more = SeedStep(*connection_);
+  if (!more.ok()) return more.status();
+  if (!*more) job.phase = "folding";
   if (absl::Status status = ProjectionJobs(*connection_).Save(job); !status.ok()) return status;
   return std::move(*transaction).Commit();
 }
 
-absl::Status Refold::Fold(const CursorLease& lease, ProjectionJob& job) {
+absl::Status Refold::Fold(const CursorLease& lease, std::int64_t up_to, ProjectionJob& job) {
   auto transaction = BeginFenced(*connection_, lease);
   if (!transaction.ok()) return transaction.status();
-  const auto progress = FoldStep(*connection_, job.cursor, lease.position, kBounds);
+  const auto progress = FoldStep(*connection_, job.cursor, up_to, kBounds);
   if (!progress.ok()) return progress.status();
   job.cursor = progress->cursor;
   job.folded += progress->folded;
-  job.target = lease.position;
+  job.target = up_to;
   job.error.clear();
   if (job.phase == "comparing") job.phase = "folding";  // begun by a holder who is gone
   if (absl::Status status = ProjectionJobs(*connection_).Save(job); !status.ok()) return status;
@@ -218,7 +255,7 @@ absl::Status Refold::Fold(const CursorLease& lease, ProjectionJob& job) {
 absl::Status Refold::FoldOne(const CursorLease& lease, ProjectionJob& job) {
   auto transaction = BeginFenced(*connection_, lease);
   if (!transaction.ok()) return transaction.status();
-  const ProjectionStore::Failure begun = FromNothing(job.scope);
+  const ProjectionStore::Failure begun = FrozenAt(0, job.scope);
   const auto frozen =
       ProjectionStore(*connection_).FrozenAmong(begun.projection, {begun.aggregate});
   if (!frozen.ok()) return frozen.status();
@@ -258,7 +295,7 @@ absl::StatusOr<bool> Refold::Compare(const CursorLease& lease, ProjectionJob& jo
   if (!status.ok()) return status;
 
   const bool rebuild = job.kind == "rebuild";
-  auto transaction = BeginFenced(*connection_, lease, rebuild ? kAnalyzeLease : Follower::kLease);
+  auto transaction = BeginFenced(*connection_, lease, rebuild ? kLongLease : Follower::kLease);
   if (!transaction.ok()) return transaction.status();
   ProjectionJobs jobs(*connection_);
   job.counts = diff.counts();
@@ -277,45 +314,95 @@ absl::StatusOr<bool> Refold::Compare(const CursorLease& lease, ProjectionJob& jo
   return true;
 }
 
-absl::StatusOr<bool> Refold::Swap(const CursorLease& lease, ProjectionJob& job) {
-  const std::int64_t began = MonotonicNanos();
+absl::StatusOr<std::optional<std::int64_t>> Refold::Finish(const CursorLease& lease,
+                                                           const Exchange& exchange,
+                                                           const pg::Params& params,
+                                                           ProjectionJob& job) {
   absl::Status status = connection_->Execute("SET synchronous_commit = on");
   if (!status.ok()) return status;
   {
-    auto transaction = BeginFenced(*connection_, lease);
+    auto transaction = BeginFenced(*connection_, lease, exchange.ttl);
     if (!transaction.ok()) return transaction.status();
     // Before the readers have to wait: the row is ours, unless the job has been cancelled.
     ProjectionJobs jobs(*connection_);
     status = jobs.Save(job);
     if (!status.ok()) return status;
-    const auto swapped = connection_->Query(kSwap);
-    status = swapped.status();
+    const auto done = connection_->Query(exchange.statement, params);
+    status = done.status();
     if (status.ok()) {
-      job.state = "completed";
-      job.error.clear();
-      job.generation = swapped->Int8(0, 0);
-      status = jobs.Save(job);
+      ProjectionJob ended = job;
+      ended.state = "completed";
+      ended.error.clear();
+      if (job.kind == "rebuild") ended.generation = done->Int8(0, 0);
+      status = jobs.Save(ended);
       if (status.ok()) status = std::move(*transaction).Commit();
       if (!status.ok()) return status;
-      const double seconds = static_cast<double>(MonotonicNanos() - began) / 1e9;
-      metrics_.swap_seconds.Observe(seconds);
-      Log(LogLevel::kInfo, "rebuilt projections took the place of the old ones",
-          {{"job_id", job.id.ToString()},
-           {"generation", *job.generation},
-           {"position", lease.position},
-           {"seconds", seconds}});
-      return true;
+      job = std::move(ended);
+      return done->Int8(0, 0);
     }
   }
   if (pg::SqlState(status) != "55P03") return status;
   // Readers were in the way. They come first, and the live projections go on meanwhile.
   ++job.swap_attempts;
-  job.error = StrCat("waits for a moment between long queries to swap (tried ", job.swap_attempts,
-                     job.swap_attempts == 1 ? " time)" : " times)");
+  job.error = StrCat("waits for a moment between long queries to ", exchange.what, " (tried ",
+                     job.swap_attempts, job.swap_attempts == 1 ? " time)" : " times)");
   status = SaveFenced(*connection_, lease, job);
   if (!status.ok()) return status;
   PauseFor(swap_backoff_.Next());
-  return false;
+  return std::nullopt;
+}
+
+absl::StatusOr<bool> Refold::Swap(const CursorLease& lease, ProjectionJob& job) {
+  const std::int64_t began = MonotonicNanos();
+  const auto generation =
+      Finish(lease, {.statement = kSwap, .what = "swap", .ttl = Follower::kLease}, {}, job);
+  if (!generation.ok()) return generation.status();
+  if (!*generation) return false;
+  const double seconds = SecondsSince(began);
+  metrics_.swap_seconds.Observe(seconds);
+  Log(LogLevel::kInfo, "rebuilt projections took the place of the old ones",
+      {{"job_id", job.id.ToString()},
+       {"generation", **generation},
+       {"position", lease.position},
+       {"seconds", seconds}});
+  return true;
+}
+
+absl::StatusOr<bool> Refold::StepSnapshot(const CursorLease& lease, ProjectionJob& job) {
+  if (retention_months_ == 0) {
+    return MakeError(absl::StatusCode::kFailedPrecondition, "RETENTION_OFF",
+                     "the manager that would carry it out is configured to keep all months");
+  }
+  if (job.cursor == FoldCursor{.position = job.target}) return DropMonth(lease, job);
+  absl::Status status = Fold(lease, job.target, job);
+  if (!status.ok()) return status;
+  return true;
+}
+
+absl::StatusOr<bool> Refold::DropMonth(const CursorLease& lease, ProjectionJob& job) {
+  if (job.swap_attempts == kMostDropAttempts) {
+    return MakeError(absl::StatusCode::kAborted, "LOG_BUSY",
+                     StrCat("long queries, e.g. a pg_dump, were in the way ", job.swap_attempts,
+                            " times; it is tried again later"));
+  }
+  const std::int64_t began = MonotonicNanos();
+  job.phase = "dropping";
+  const pg::Params params =
+      std::move(pg::Params().Time(*job.month).Int4(retention_months_).Id(job.id));
+  const auto dropped =
+      Finish(lease, {.statement = kDrop, .what = "drop the month", .ttl = kLongLease}, params, job);
+  if (!dropped.ok()) return dropped.status();
+  if (!*dropped) return false;
+  const double seconds = SecondsSince(began);
+  metrics_.months_dropped.Increment();
+  metrics_.drop_seconds.Observe(seconds);
+  metrics_.horizon_position.Set(static_cast<double>(**dropped + 1));
+  Log(LogLevel::kInfo, "dropped a month of the log",
+      {{"month", MonthText(*job.month)},
+       {"last_position", **dropped},
+       {"job_id", job.id.ToString()},
+       {"seconds", seconds}});
+  return true;
 }
 
 }  // namespace god33::manager

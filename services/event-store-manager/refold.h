@@ -16,7 +16,9 @@ namespace god33::manager {
 
 // Carries out the job that runs on the projections, if there is one: folds the log from nothing into the
 // twins of their tables (schema shadow), and when these stand where the live ones stand, compares both; a
-// rebuild then lets them take each other's place.
+// rebuild then lets them take each other's place. Where retention has dropped the log's first months, folding
+// begins with the snapshot of that time. A job of the kind `snapshot` folds up to the end of the oldest month,
+// and drops the month by the transaction that puts the twins in the place of the snapshot before.
 //
 // It is a part of the projector, on its thread and under its lease, so nothing live moves during a slice.
 // It works on a connection of its own, which is open while it is needed. Every transaction of it is fenced
@@ -24,7 +26,8 @@ namespace god33::manager {
 // was. What goes wrong with a job is told in the job and keeps the live projections from nothing.
 class Refold {
  public:
-  Refold(pg::Config database, Metrics& metrics);
+  // Drops no month that is among the `retention_months` complete ones to keep; 0: none.
+  Refold(pg::Config database, int retention_months, Metrics& metrics);
 
   // Works on the job for about kSlice. `live` is the projector's connection, outside a transaction. True:
   // there may be more to do at once. Errors are those of `live`, and LEASE_LOST.
@@ -42,17 +45,31 @@ class Refold {
   absl::StatusOr<bool> Step(pg::Connection& live, const eventlog::CursorLease& lease,
                             ProjectionJob& job);
   absl::Status Begin(const eventlog::CursorLease& lease, ProjectionJob& job);
-  absl::Status Fold(const eventlog::CursorLease& lease, ProjectionJob& job);
+  absl::Status Seed(const eventlog::CursorLease& lease, ProjectionJob& job);
+  absl::Status Fold(const eventlog::CursorLease& lease, std::int64_t up_to, ProjectionJob& job);
   absl::Status FoldOne(const eventlog::CursorLease& lease, ProjectionJob& job);
   absl::Status BeginComparing(const eventlog::CursorLease& lease, ProjectionJob& job);
   absl::StatusOr<bool> Compare(const eventlog::CursorLease& lease, ProjectionJob& job);
+  absl::StatusOr<bool> StepSnapshot(const eventlog::CursorLease& lease, ProjectionJob& job);
   absl::StatusOr<bool> Swap(const eventlog::CursorLease& lease, ProjectionJob& job);
+  absl::StatusOr<bool> DropMonth(const eventlog::CursorLease& lease, ProjectionJob& job);
+
+  // Ends the job with what needs a moment without readers. nullopt: they were in the way; the job goes on later.
+  struct Exchange {
+    pg::Statement statement;
+    const char* what;    // "swap"
+    absl::Duration ttl;  // of the lease, which has to last for the transaction
+  };
+  absl::StatusOr<std::optional<std::int64_t>> Finish(const eventlog::CursorLease& lease,
+                                                     const Exchange& exchange,
+                                                     const pg::Params& params, ProjectionJob& job);
 
   absl::Status Ended(const absl::Status& status, pg::Connection& live, const ProjectionJob& job);
   absl::StatusOr<bool> Tidy(pg::Connection& live, const eventlog::CursorLease& lease);
   void PauseFor(absl::Duration pause);
 
   const pg::Config database_;
+  const int retention_months_;
   Metrics& metrics_;
   std::unique_ptr<pg::Connection> connection_;
   std::optional<ProjectionDiff> diff_;  // over connection_

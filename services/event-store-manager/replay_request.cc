@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "eventlog/horizon.h"
 #include "wire/timestamp.h"
 
 namespace god33::manager {
@@ -39,15 +40,25 @@ absl::Status ReadTypes(const store::v1::StartReplayRequest& request, ReplayOrder
   return absl::OkStatus();
 }
 
-absl::Status ReadRange(const store::v1::StartReplayRequest& request, std::int64_t head,
+absl::Status ReadRange(const store::v1::StartReplayRequest& request, const LogRange& log,
                        ReplayOrder& order) {
+  const std::int64_t head = log.head;
+  order.from = log.horizon;
   order.to = head;
   if (request.has_from_position()) {
     order.from = request.from_position();
     if (order.from < 1) return InvalidField("from_position", "expected 1 or more");
+    if (order.from < log.horizon) {
+      return eventlog::BelowHorizon(StrCat("the event at position ", order.from), log.horizon,
+                                    "from_position");
+    }
   }
   if (request.has_to_position()) {
     order.to = request.to_position();
+    if (order.to >= 1 && order.to < log.horizon) {
+      return eventlog::BelowHorizon(StrCat("the event at position ", order.to), log.horizon,
+                                    "to_position");
+    }
     if (order.to < order.from || order.to > head) {
       return InvalidField("to_position", StrCat("expected from_position to ", head,
                                                 ", the log's newest, got ", order.to));
@@ -88,7 +99,7 @@ bool Narrows(const store::v1::StartReplayRequest& request) {
 }  // namespace
 
 absl::StatusOr<ReplayOrder> ReadOrder(const store::v1::StartReplayRequest& request,
-                                      std::int64_t head, const std::string& live_exchange) {
+                                      const LogRange& log, const std::string& live_exchange) {
   if (!Narrows(request)) {
     return InvalidArgument(
         "expected at least one of workflow_id, correlation_id, event_types, start_time, end_time, "
@@ -109,7 +120,7 @@ absl::StatusOr<ReplayOrder> ReadOrder(const store::v1::StartReplayRequest& reque
   if (status.ok() && request.has_end_time()) {
     status = ReadTime("end_time", request.end_time(), order.end);
   }
-  if (status.ok()) status = ReadRange(request, head, order);
+  if (status.ok()) status = ReadRange(request, log, order);
   if (status.ok()) status = ReadTarget(request, live_exchange, order);
   if (!status.ok()) return status;
   return order;

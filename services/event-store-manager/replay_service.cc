@@ -72,9 +72,9 @@ grpc::ServerUnaryReactor* ReplayService::Run(grpc::CallbackServerContext* contex
 absl::Status ReplayService::Start(ReplayStore& store, const std::string& caller,
                                   const store::v1::StartReplayRequest& request,
                                   store::v1::Replay& replay) {
-  const auto head = store.Head();
-  if (!head.ok()) return head.status();
-  auto order = ReadOrder(request, *head, live_exchange_);
+  const auto log = store.Range();
+  if (!log.ok()) return log.status();
+  auto order = ReadOrder(request, *log, live_exchange_);
   if (!order.ok()) return order.status();
   const auto total = store.Count(*order, kCountPatience);
   if (!total.ok()) return total.status();

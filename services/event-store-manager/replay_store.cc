@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/strings.h"
+#include "eventlog/horizon.h"
 
 namespace god33::manager {
 namespace {
@@ -15,7 +16,9 @@ constexpr int kLooked = 2000;
 // Of payloads as they are stored, compressed: bounds what one page holds in memory.
 constexpr std::int64_t kMostBytes = 1 << 20;
 
-constexpr pg::Statement kHead = {"replay_head", "SELECT coalesce(max(position), 0) FROM event_ids"};
+constexpr pg::Statement kRange = {"replay_range", R"sql(
+  SELECT (SELECT coalesce(max(last_position), 0) + 1 FROM dropped_months),
+    (SELECT coalesce(max(position), 0) FROM event_ids))sql"};
 
 // What the order's leading index gives, by position; the rest is checked: $1 workflow, $2 correlation,
 // $3 and $4 times, $5 after, $6 up to, $7 how many. The months are named, so that others aren't opened.
@@ -28,7 +31,8 @@ constexpr pg::Statement kHead = {"replay_head", "SELECT coalesce(max(position), 
 
 constexpr pg::Statement kLookInLog = {"replay_look", GOD33_REPLAY_LOOK(R"sql(
   events AS e WHERE e.position > $5::bigint AND e.position <= $6::bigint AND $1::uuid IS NULL
-    AND e.recorded_at >= (SELECT max(month) FROM log_months WHERE first_position <= $5::bigint + 1))sql")};
+    AND e.recorded_at >= coalesce(
+      (SELECT max(month) FROM log_months WHERE first_position <= $5::bigint + 1), '-infinity'))sql")};
 
 constexpr pg::Statement kLookInWorkflow = {"replay_look_workflow", GOD33_REPLAY_LOOK(R"sql(
   (SELECT position FROM memberships
@@ -46,7 +50,8 @@ constexpr pg::Statement kLookAmongChildren = {"replay_look_children", GOD33_REPL
 constexpr pg::Statement kEvents = {"replay_events", R"sql(
   SELECT )sql" GOD33_EVENT_COLUMNS R"sql(, coalesce(e.routing_key, e.event_type)
   FROM events AS e WHERE e.position = ANY($1::bigint[])
-    AND e.recorded_at >= (SELECT max(month) FROM log_months WHERE first_position <= $2::bigint)
+    AND e.recorded_at >= coalesce(
+      (SELECT max(month) FROM log_months WHERE first_position <= $2::bigint), '-infinity')
   ORDER BY e.position)sql"};
 
 constexpr pg::Statement kInsert = {"insert_replay", R"sql(
@@ -161,10 +166,10 @@ absl::StatusOr<pg::Result> Look(pg::Connection& connection, const ReplayOrder& o
 
 }  // namespace
 
-absl::StatusOr<std::int64_t> ReplayStore::Head() {
-  const auto rows = connection_.Query(kHead);
+absl::StatusOr<LogRange> ReplayStore::Range() {
+  const auto rows = connection_.Query(kRange);
   if (!rows.ok()) return rows.status();
-  return rows->Int8(0, 0);
+  return LogRange{.horizon = rows->Int8(0, 0), .head = rows->Int8(0, 1)};
 }
 
 absl::StatusOr<ReplayStore::Total> ReplayStore::Count(const ReplayOrder& order,
@@ -205,13 +210,20 @@ absl::StatusOr<ReplayPage> ReplayStore::Page(const ReplayOrder& order, std::int6
   }
   page.last = row == looked->rows() && row < kLooked;
   if (page.last) page.position = order.to;
-  if (positions.size() == 0) return page;
-  const auto rows =
-      connection_.Query(kEvents, pg::Params().Array(std::move(positions)).Int8(first));
-  if (!rows.ok()) return rows.status();
-  for (int i = 0; i < rows->rows(); ++i) {
-    page.events.push_back({.event = eventlog::ReadEvent(*rows, i),
-                           .routing_key = std::string(rows->Bytes(i, eventlog::kEventColumns))});
+  if (positions.size() > 0) {
+    const auto rows =
+        connection_.Query(kEvents, pg::Params().Array(std::move(positions)).Int8(first));
+    if (!rows.ok()) return rows.status();
+    for (int i = 0; i < rows->rows(); ++i) {
+      page.events.push_back({.event = eventlog::ReadEvent(*rows, i),
+                             .routing_key = std::string(rows->Bytes(i, eventlog::kEventColumns))});
+    }
+  }
+  // Last, so that what it calls left was there for the others.
+  const auto horizon = eventlog::ReadHorizon(connection_);
+  if (!horizon.ok()) return horizon.status();
+  if (after + 1 < *horizon) {
+    return eventlog::BelowHorizon(StrCat("what follows position ", after), *horizon);
   }
   return page;
 }

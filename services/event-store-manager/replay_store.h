@@ -14,6 +14,12 @@
 
 namespace god33::manager {
 
+// The positions that the log has, both included.
+struct LogRange {
+  std::int64_t horizon = 1;
+  std::int64_t head = 0;
+};
+
 // Which events a replay publishes, and where to.
 struct ReplayOrder {
   std::optional<Uuid> workflow;
@@ -59,7 +65,7 @@ class ReplayStore {
  public:
   explicit ReplayStore(pg::Connection& connection) : connection_(connection) {}
 
-  absl::StatusOr<std::int64_t> Head();
+  absl::StatusOr<LogRange> Range();
 
   // How many events match, as far as `patience` allows. False: there may be more.
   struct Total {
@@ -68,7 +74,8 @@ class ReplayStore {
   };
   absl::StatusOr<Total> Count(const ReplayOrder& order, absl::Duration patience);
 
-  // At most `most` events of the order behind `after`, and not many bytes.
+  // At most `most` events of the order behind `after`, and not many bytes. OUT_OF_RANGE (RETENTION) when some of
+  // what stood there has been dropped.
   absl::StatusOr<ReplayPage> Page(const ReplayOrder& order, std::int64_t after, int most);
 
   absl::Status Insert(const ReplayJob& job, const std::string& requested_by);

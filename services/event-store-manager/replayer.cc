@@ -91,6 +91,11 @@ absl::StatusOr<absl::Duration> Replayer::Step(pg::Connection& connection) {
 absl::StatusOr<absl::Duration> Replayer::Publish(ReplayStore& store, ReplayJob& job) {
   const int most = std::clamp(job.order.rate / kStepsPerSecond, 1, kMostPerStep);
   const auto page = store.Page(job.order, job.position, most);
+  if (absl::IsOutOfRange(page.status())) {
+    job.state = "failed";
+    job.error = std::string(MessageOf(page.status()));
+    return absl::ZeroDuration();
+  }
   if (!page.ok()) return page.status();
   if (!page->events.empty()) {
     std::vector<amqp::Publication> publications;

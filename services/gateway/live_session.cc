@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/strings.h"
@@ -63,6 +64,15 @@ bool IsAboutRequest(const absl::Status& error) {
   return error.code() == absl::StatusCode::kInvalidArgument ||
          error.code() == absl::StatusCode::kOutOfRange ||
          error.code() == absl::StatusCode::kPermissionDenied;
+}
+
+// Where the log begins, if retention has dropped what was asked for.
+std::optional<std::int64_t> HorizonOf(const absl::Status& error) {
+  const auto metadata = MetadataOf(error);
+  const auto found = metadata.find("horizon");
+  std::int64_t horizon = 0;
+  if (found == metadata.end() || !absl::SimpleAtoi(found->second, &horizon)) return std::nullopt;
+  return horizon;
 }
 
 }  // namespace
@@ -189,7 +199,12 @@ bool LiveSession::TryAgainLater() {
 void LiveSession::Lost(const absl::Status& error) {
   // In another log the positions of this one mean nothing.
   const bool resumable = error.code() != absl::StatusCode::kAborted;
-  SendText(ErrorFrame(error, resumable ? position_ : std::nullopt, within_), "error");
+  if (const auto horizon = HorizonOf(error)) {
+    // What was next is gone.
+    SendText(ErrorFrame(error, *horizon - 1, 0), "error");
+  } else {
+    SendText(ErrorFrame(error, resumable ? position_ : std::nullopt, within_), "error");
+  }
   // The client may subscribe to something else.
   if (ended_ || (options_.can_subscribe && IsAboutRequest(error))) return;
   End(CloseCodeOf(error), ReasonOf(error));

@@ -5,6 +5,7 @@
 #include "god33/store/v1/event_store.pb.h"
 #include "god33/store/v1/projection.pb.h"
 #include "god33/store/v1/replay.pb.h"
+#include "god33/store/v1/retention.pb.h"
 
 namespace god33::gateway {
 
@@ -17,6 +18,7 @@ const std::vector<const ServiceDescriptor*>& Services() {
       store::v1::StartReplayRequest::descriptor()->file()->FindServiceByName("ReplayService"),
       store::v1::DeadLetter::descriptor()->file()->FindServiceByName("DeadLetterService"),
       store::v1::ProjectionJob::descriptor()->file()->FindServiceByName("ProjectionService"),
+      store::v1::GetRetentionRequest::descriptor()->file()->FindServiceByName("RetentionService"),
   };
   return services;
 }

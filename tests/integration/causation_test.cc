@@ -458,7 +458,7 @@ TEST_CASE("of an event that retention has dropped there are id and position") {
                 .tree()
                 .text())
             .ok());
-  CHECK(ReasonOf(stores.Error({.event_id = IdAt(2)})) == "retention");
+  CHECK(ReasonOf(stores.Error({.event_id = IdAt(2)})) == "RETENTION");
 }
 
 TEST_CASE("two events that name each other end the walk") {

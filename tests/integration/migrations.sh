@@ -34,6 +34,7 @@ migrations migrate
 first=$(schema)
 migrations migrate # nothing left to do
 diff <(projections public) <(projections shadow)
+diff <(projections public) <(projections snapshot)
 psql -X -q -v ON_ERROR_STOP=1 "${admin%/*}/$name" -c 'SELECT swap_projections()' >/dev/null
 swapped=$(schema)
 diff <(echo "$first") <(echo "$swapped")

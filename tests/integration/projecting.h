@@ -12,8 +12,9 @@ namespace god33::testing {
 // A projector that is stepped by hand.
 class Projecting {
  public:
-  explicit Projecting(const TestDatabase& database, const std::string& holder = "test")
-      : projector_(database.Writer(), metrics_),
+  explicit Projecting(const TestDatabase& database, const std::string& holder = "test",
+                      int retention_months = 0)
+      : projector_(database.Writer(), metrics_, retention_months),
         connection_(TestDatabase::Connect(database.Writer())) {
     auto lease = eventlog::AcquireCursor(*connection_, "projector", holder, absl::Seconds(60));
     REQUIRE(lease.ok());

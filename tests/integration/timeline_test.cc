@@ -6,6 +6,7 @@
 #include <random>
 
 #include "base/error.h"
+#include "base/stop.h"
 #include "services/event-store-api/workflow_history.h"
 #include "services/event-store-api/workflow_store.h"
 #include "testing/servers.h"
@@ -101,6 +102,25 @@ void SpreadOverMonths(const TestDatabase& database) {
               .ok());
 }
 
+void DropMonths(const TestDatabase& database, int count) {
+  const auto admin = TestDatabase::Connect(database.Admin());
+  REQUIRE(admin
+              ->Execute("INSERT INTO cursors (name, log_id, position) SELECT 'outbox', log_id, "
+                        "1000000 FROM log_identity; UPDATE cursors SET expires_at = '-infinity'")
+              .ok());
+  constexpr pg::Statement kDropped = {"dropped", "SELECT count(*) FROM dropped_months"};
+  Projecting projecting(database, "drops months", 1);
+  const Stop never;
+  for (int i = 0; i < 300; ++i) {
+    projecting.CatchUp();
+    const auto rows = admin->Query(kDropped);
+    REQUIRE(rows.ok());
+    if (rows->Int8(0, 0) == count) return;
+    never.WaitFor(absl::Milliseconds(50));
+  }
+  FAIL("the months were not dropped");
+}
+
 std::vector<absl::Time> RecordedAt(const TestDatabase& database) {
   constexpr pg::Statement kTimes = {"times", "SELECT recorded_at FROM events ORDER BY position"};
   const auto rows = TestDatabase::Connect(database.Admin())->Query(kTimes);
@@ -150,6 +170,24 @@ TEST_CASE("the state as of every position and time is what the projector had wri
   CHECK(At(reader, any, recorded.back() + absl::Hours(24 * 365)) == Now(reader, any));
   CHECK(At(reader, any, head + 1) == "POSITION_NOT_REACHED");
   CHECK(Now(reader, any).size() > 100);
+
+  // Without its first two months the log tells the same of what is behind them.
+  DropMonths(database, 2);
+  for (std::int64_t position = 1; position <= head; ++position) {
+    CAPTURE(position);
+    const auto index = static_cast<std::size_t>(position);
+    const auto last = std::upper_bound(recorded.begin(), recorded.end(), recorded[index - 1]);
+    const auto last_index = static_cast<std::size_t>(last - recorded.begin());
+    constexpr std::int64_t kLastDropped = 89;
+    for (const Uuid& id : workflows) {
+      CHECK(At(reader, id, position) == (position < kLastDropped ? "RETENTION" : then[index][id]));
+      CHECK(At(reader, id, recorded[index - 1]) ==
+            (position <= kLastDropped ? "RETENTION" : then[last_index][id]));
+    }
+  }
+  const absl::Time end_of_april = absl::FromCivil(absl::CivilMonth(2026, 5), absl::UTCTimeZone());
+  CHECK(At(reader, any, end_of_april) == then[89][any]);
+  CHECK(At(reader, any, end_of_april - absl::Microseconds(1)) == "RETENTION");
 }
 
 TEST_CASE("a workflow that takes many steps to fold is folded whole") {

@@ -62,7 +62,7 @@ TEST_CASE("canonical codes have their HTTP statuses") {
     CHECK(HttpStatusOf(absl::Status(code, "x")) == status);
   }
   CHECK(HttpStatusOf(absl::OkStatus()) == 200);
-  CHECK(HttpStatusOf(MakeError(StatusCode::kOutOfRange, "retention", "gone")) == 410);
+  CHECK(HttpStatusOf(MakeError(StatusCode::kOutOfRange, "RETENTION", "gone")) == 410);
   CHECK(HttpStatusOf(MakeError(StatusCode::kFailedPrecondition, "IDEMPOTENCY_KEY_REUSED", "x")) ==
         422);
 }
