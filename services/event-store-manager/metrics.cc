@@ -58,6 +58,8 @@ Metrics::Metrics(prometheus::Family<prometheus::Counter>& stored,
                       "Appended events that the broker has confirmed")),
       relay_position(Gauge(registry, "god33_relay_position",
                            "Appended events up to this position are on the bus")),
+      broker_blocked(Gauge(registry, "god33_broker_blocked",
+                           "1 while the broker is in alarm and takes no messages from the relay")),
       replayed(Counter(registry, "god33_replayed_events_total",
                        "Messages of replays that the broker has confirmed")),
       projection_position(

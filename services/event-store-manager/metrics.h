@@ -35,6 +35,7 @@ class Metrics {
 
   prometheus::Counter& relayed;       // appended events confirmed by the broker
   prometheus::Gauge& relay_position;  // everything up to here is on the bus
+  prometheus::Gauge& broker_blocked;  // 1 while the broker takes nothing from the relay
   prometheus::Counter& replayed;      // messages of replays confirmed by the broker
   prometheus::Gauge& projection_position;
   prometheus::Counter& folded;

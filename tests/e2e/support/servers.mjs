@@ -47,6 +47,11 @@ export class Servers {
     return this.#script('kill', server, this.directory);
   }
 
+  // The broker's own command line tool. Returns what it prints.
+  rabbitmqctl(...args) {
+    return this.#script('rabbitmqctl', this.directory, ...args);
+  }
+
   // Stops all processes of a server, so that it neither answers nor hangs up. Returns what lets them go on.
   async freeze(server) {
     const main = Number((await readFile(path.join(this.directory, 'pid', server), 'utf8')).split(' ')[0]);
