@@ -51,6 +51,8 @@ Metrics::Metrics(prometheus::Family<prometheus::Counter>& stored,
           Gauge(registry, "god33_log_head_position", "The newest position this process has given")),
       breaker_open(Gauge(registry, "god33_database_breaker_open",
                          "1 while the circuit breaker keeps calls from the database")),
+      database_full(Gauge(registry, "god33_database_full",
+                          "1 while nothing is stored since the database's disk is full")),
       bus_connects(Counter(registry, "god33_bus_connects_total", "Connections made to the broker")),
       database_connects(
           Counter(registry, "god33_database_connects_total", "Writer connections made")),

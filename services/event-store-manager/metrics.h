@@ -29,6 +29,7 @@ class Metrics {
   prometheus::Gauge& queued_events;  // waiting for the writer
   prometheus::Gauge& head_position;  // the newest position this process gave
   prometheus::Gauge& breaker_open;   // 1 while the database is away
+  prometheus::Gauge& database_full;  // 1 while its disk is full
 
   prometheus::Counter& bus_connects;
   prometheus::Counter& database_connects;
