@@ -44,18 +44,25 @@ absl::Status OpenSocket(amqp_connection_state_t state, const Config& config,
 
 absl::Status LogIn(amqp_connection_state_t state, const Config& config,
                    const amqp_connection_info& info) {
-  // Without this capability the broker ends a consumer whose queue is deleted without a word.
-  amqp_table_entry_t capability;
-  capability.key = amqp_cstring_bytes("consumer_cancel_notify");
-  capability.value.kind = AMQP_FIELD_KIND_BOOLEAN;
-  capability.value.value.boolean = 1;
+  // Without these capabilities the broker ends a consumer whose queue is deleted, and stops to take
+  // messages, without a word.
+  const auto capability = [](const char* name) {
+    amqp_table_entry_t entry;
+    entry.key = amqp_cstring_bytes(name);
+    entry.value.kind = AMQP_FIELD_KIND_BOOLEAN;
+    entry.value.value.boolean = 1;
+    return entry;
+  };
+  std::array<amqp_table_entry_t, 2> capabilities = {capability("consumer_cancel_notify"),
+                                                    capability("connection.blocked")};
   std::array<amqp_table_entry_t, 2> entries;
   entries[0].key = amqp_cstring_bytes("connection_name");
   entries[0].value.kind = AMQP_FIELD_KIND_UTF8;
   entries[0].value.value.bytes = Bytes(config.name);
   entries[1].key = amqp_cstring_bytes("capabilities");
   entries[1].value.kind = AMQP_FIELD_KIND_TABLE;
-  entries[1].value.value.table = {.num_entries = 1, .entries = &capability};
+  entries[1].value.value.table = {.num_entries = static_cast<int>(capabilities.size()),
+                                  .entries = capabilities.data()};
   const amqp_table_t properties = {.num_entries = static_cast<int>(entries.size()),
                                    .entries = entries.data()};
   constexpr int kFrameMax = 131072;
@@ -121,7 +128,11 @@ absl::StatusOr<bool> Connection::NextFrame(amqp_frame_t& frame, absl::Duration t
     // With no time to wait the library still reads what is there, and does its heartbeats.
     timeval none = {.tv_sec = 0, .tv_usec = 0};
     const int status = amqp_simple_wait_frame_noblock(state_, &frame, &none);
-    if (status == AMQP_STATUS_OK) return true;
+    if (status == AMQP_STATUS_OK) {
+      if (!NoteBlocking(frame)) return true;
+      if (!blocked_.empty()) return false;
+      continue;
+    }
     if (status != AMQP_STATUS_TIMEOUT) return LibraryError(status, "waiting for the broker");
     const std::int64_t left = (deadline - MonotonicNanos()) / 1'000'000;
     if (left <= 0) return false;
@@ -136,6 +147,33 @@ absl::StatusOr<bool> Connection::NextFrame(amqp_frame_t& frame, absl::Duration t
       return false;
     }
   }
+}
+
+// Whether the frame only says that the broker has stopped, or goes on, to take messages.
+bool Connection::NoteBlocking(const amqp_frame_t& frame) {
+  if (frame.frame_type != AMQP_FRAME_METHOD) return false;
+  const amqp_method_t& method = frame.payload.method;
+  if (method.id == AMQP_CONNECTION_BLOCKED_METHOD) {
+    blocked_ = ToString(static_cast<const amqp_connection_blocked_t*>(method.decoded)->reason);
+    if (blocked_.empty()) blocked_ = "it does not say why";
+  } else if (method.id == AMQP_CONNECTION_UNBLOCKED_METHOD) {
+    blocked_.clear();
+  } else {
+    return false;
+  }
+  amqp_maybe_release_buffers_on_channel(state_, frame.channel);
+  return true;
+}
+
+absl::StatusOr<Connection::Ready> Connection::WaitReady(absl::Duration timeout) {
+  pollfd poller{.fd = amqp_get_sockfd(state_), .events = POLLIN | POLLOUT};
+  const auto wait = std::max<std::int64_t>(0, absl::ToInt64Milliseconds(timeout));
+  if (poll(&poller, 1, static_cast<int>(wait)) < 0 && errno != EINTR) {
+    return absl::UnavailableError("amqp: poll failed");
+  }
+  // Of a connection that has ended the next call will tell.
+  return Ready{.to_read = (poller.revents & ~POLLOUT) != 0,
+               .to_send = (poller.revents & POLLOUT) != 0};
 }
 
 absl::Status Connection::Pause(absl::Duration timeout, Wakeup& wakeup) {

@@ -38,9 +38,22 @@ class Connection {
 
   amqp_connection_state_t state() { return state_; }
 
-  // Waits for the next frame, until the timeout or a wake-up. False: there was none. Heartbeats are
-  // sent and watched while waiting. The frame's memory lives until Release().
+  // Waits for the next frame, until the timeout or a wake-up, or until the broker says that it takes no
+  // messages. False: there was none. Heartbeats are sent and watched while waiting. The frame's memory
+  // lives until Release().
   absl::StatusOr<bool> NextFrame(amqp_frame_t& frame, absl::Duration timeout, Wakeup* wakeup);
+
+  // Why the broker takes no messages from this connection for now ("low on memory", "low on disk"), as of
+  // the last frame that was read; empty: it takes them. It tells only connections that publish.
+  const std::string& blocked() const { return blocked_; }
+
+  struct Ready {
+    bool to_read = false;
+    bool to_send = false;  // a few KiB go without waiting
+  };
+
+  // Waits until something has come or can be sent, until the timeout.
+  absl::StatusOr<Ready> WaitReady(absl::Duration timeout);
 
   // Waits for a wake-up without reading, so that the broker is held back; heartbeats go on.
   absl::Status Pause(absl::Duration timeout, Wakeup& wakeup);
@@ -60,8 +73,11 @@ class Connection {
   explicit Connection(amqp_connection_state_t state, absl::Duration heartbeat)
       : state_(state), heartbeat_(heartbeat) {}
 
+  bool NoteBlocking(const amqp_frame_t& frame);
+
   amqp_connection_state_t state_;
   absl::Duration heartbeat_;
+  std::string blocked_;
 };
 
 // An error of the library by its number.

@@ -1,5 +1,6 @@
 #include "amqp/publisher.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "amqp/properties.h"
@@ -8,6 +9,13 @@
 #include "base/strings.h"
 
 namespace god33::amqp {
+namespace {
+
+// What is sent at once, when there is room. A broker in alarm stops reading; when the sockets' buffers are
+// full then, the library would wait for it without end.
+constexpr std::size_t kMostAtOnce = 8 << 10;
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Publisher>> Publisher::Start(
     std::unique_ptr<Connection> connection) {
@@ -48,11 +56,61 @@ absl::Status Publisher::Send(const Publication& publication, std::string& messag
 
 absl::Status Publisher::SendWith(const Publication& publication,
                                  const amqp_basic_properties_t& properties) {
-  const int status =
-      amqp_basic_publish(connection_->state(), Connection::kChannel, Bytes(publication.exchange),
-                         Bytes(publication.routing_key), /*mandatory=*/1, /*immediate=*/0,
-                         &properties, Bytes(publication.body));
-  return status == AMQP_STATUS_OK ? absl::OkStatus() : LibraryError(status, "publishing");
+  if (publication.body.size() <= kMostAtOnce) {
+    const int status =
+        amqp_basic_publish(connection_->state(), Connection::kChannel, Bytes(publication.exchange),
+                           Bytes(publication.routing_key), /*mandatory=*/1, /*immediate=*/0,
+                           &properties, Bytes(publication.body));
+    return status == AMQP_STATUS_OK ? absl::OkStatus() : LibraryError(status, "publishing");
+  }
+  amqp_basic_publish_t method = {.exchange = Bytes(publication.exchange),
+                                 .routing_key = Bytes(publication.routing_key),
+                                 .mandatory = 1};
+  int status = amqp_send_method(connection_->state(), Connection::kChannel,
+                                AMQP_BASIC_PUBLISH_METHOD, &method);
+  if (status == AMQP_STATUS_OK) {
+    amqp_frame_t header = {.frame_type = AMQP_FRAME_HEADER, .channel = Connection::kChannel};
+    header.payload.properties = {.class_id = AMQP_BASIC_CLASS,
+                                 .body_size = publication.body.size(),
+                                 .decoded = const_cast<amqp_basic_properties_t*>(&properties)};
+    status = amqp_send_frame(connection_->state(), &header);
+  }
+  if (status != AMQP_STATUS_OK) return LibraryError(status, "publishing");
+  rest_ = publication.body;
+  return absl::OkStatus();
+}
+
+absl::Status Publisher::SendRest(Flight& flight, std::int64_t deadline_nanos) {
+  std::size_t sent = 0;
+  absl::Status status;
+  while (status.ok() && sent < rest_.size()) {
+    status = UntilRoom(flight, deadline_nanos);
+    if (!status.ok()) break;
+    const std::size_t size = std::min(kMostAtOnce, rest_.size() - sent);
+    amqp_frame_t frame = {.frame_type = AMQP_FRAME_BODY, .channel = Connection::kChannel};
+    frame.payload.body_fragment = {size, rest_.data() + sent};
+    const int error = amqp_send_frame(connection_->state(), &frame);
+    if (error != AMQP_STATUS_OK) return LibraryError(error, "publishing");
+    sent += size;
+  }
+  rest_.erase(0, sent);
+  return status;
+}
+
+// Takes what has come, and waits until a little can be sent without waiting.
+absl::Status Publisher::UntilRoom(Flight& flight, std::int64_t deadline_nanos) {
+  for (;;) {
+    const std::int64_t left = deadline_nanos - MonotonicNanos();
+    const auto ready = connection_->WaitReady(absl::Nanoseconds(left));
+    if (!ready.ok()) return ready.status();
+    if (ready->to_read) {
+      absl::Status status = TakeArrived(flight);
+      if (status.ok()) status = BlockedStatus();
+      if (!status.ok()) return status;
+    }
+    if (ready->to_send) return absl::OkStatus();
+    if (left <= 0) return absl::UnavailableError("amqp: the broker did not take a message in time");
+  }
 }
 
 absl::StatusOr<std::vector<absl::Status>> Publisher::Publish(
@@ -64,17 +122,16 @@ absl::StatusOr<std::vector<absl::Status>> Publisher::Publish(
                 .outcomes = std::vector<absl::Status>(publications.size()),
                 .settled = std::vector<bool>(publications.size(), false),
                 .unsettled = publications.size()};
-  for (std::size_t i = 0; i < publications.size(); ++i) {
-    absl::Status status = Send(publications[i], flight.message_ids[i]);
-    if (!status.ok()) return status;
-    ++next_tag_;
-  }
+  if (absl::Status status = SendAll(flight, deadline); !status.ok()) return status;
   while (flight.unsettled > 0) {
     amqp_frame_t frame;
     const absl::Duration left = absl::Nanoseconds(deadline - MonotonicNanos());
     const auto got = connection_->NextFrame(frame, left, nullptr);
     if (!got.ok()) return got.status();
-    if (!*got) return absl::UnavailableError("amqp: the broker did not confirm in time");
+    if (!*got) {
+      if (absl::Status blocked = BlockedStatus(); !blocked.ok()) return blocked;
+      return absl::UnavailableError("amqp: the broker did not confirm in time");
+    }
     if (frame.frame_type != AMQP_FRAME_METHOD) continue;
     absl::Status status = HandleMethod(frame.payload.method, flight);
     if (!status.ok()) return status;
@@ -83,16 +140,43 @@ absl::StatusOr<std::vector<absl::Status>> Publisher::Publish(
   return std::move(flight.outcomes);
 }
 
+absl::Status Publisher::SendAll(Flight& flight, std::int64_t deadline_nanos) {
+  absl::Status status = TakeArrived(flight);
+  if (status.ok()) status = BlockedStatus();
+  // A message that an alarm has cut in two has to be finished before another begins.
+  if (status.ok()) status = SendRest(flight, deadline_nanos);
+  for (std::size_t i = 0; status.ok() && i < flight.publications.size(); ++i) {
+    status = UntilRoom(flight, deadline_nanos);
+    if (!status.ok()) break;
+    status = Send(flight.publications[i], flight.message_ids[i]);
+    if (!status.ok()) break;
+    ++next_tag_;
+    status = SendRest(flight, deadline_nanos);
+  }
+  return status;
+}
+
+absl::Status Publisher::BlockedStatus() const {
+  if (connection_->blocked().empty()) return absl::OkStatus();
+  return MakeError(absl::StatusCode::kUnavailable, kBlocked,
+                   StrCat("amqp: the broker takes no messages for now: ", connection_->blocked()));
+}
+
 absl::Status Publisher::Idle() {
   const std::vector<Publication> none;
   Flight nothing{.publications = none, .first_tag = next_tag_, .unsettled = 0};
+  return TakeArrived(nothing);
+}
+
+// What the broker has said meanwhile.
+absl::Status Publisher::TakeArrived(Flight& flight) {
   for (;;) {
     amqp_frame_t frame;
     const auto got = connection_->NextFrame(frame, absl::ZeroDuration(), nullptr);
     if (!got.ok()) return got.status();
     if (!*got) return absl::OkStatus();
     if (frame.frame_type != AMQP_FRAME_METHOD) continue;
-    absl::Status status = HandleMethod(frame.payload.method, nothing);
+    absl::Status status = HandleMethod(frame.payload.method, flight);
     if (!status.ok()) return status;
     connection_->Release();
   }

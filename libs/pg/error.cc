@@ -70,6 +70,10 @@ bool IsTransient(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
 }
 
+bool IsDiskFull(const absl::Status& status) {
+  return SqlState(status) == "53100";
+}
+
 bool IsDataError(const absl::Status& status) {
   return absl::IsInvalidArgument(status) || absl::IsAlreadyExists(status);
 }
@@ -81,6 +85,10 @@ absl::Status ForCaller(const absl::Status& status, std::string_view what) {
   if (state == "57014") {
     return MakeError(absl::StatusCode::kDeadlineExceeded, "QUERY_TOO_SLOW",
                      "the database took too long; ask for less at once, or try again");
+  }
+  if (IsDiskFull(status)) {
+    return MakeError(absl::StatusCode::kUnavailable, "DATABASE_FULL",
+                     "the database's disk is full; try again when there is room");
   }
   if (IsTransient(status)) {
     return MakeError(absl::StatusCode::kUnavailable, "DATABASE_UNAVAILABLE",

@@ -27,11 +27,15 @@ std::string SqlState(const absl::Status& status);
 // The database is away or busy: the same call may succeed later.
 bool IsTransient(const absl::Status& status);
 
+// The disk is full: reading goes on, writing does when there is room again.
+bool IsDiskFull(const absl::Status& status);
+
 // The content of a row is at fault: the same call fails again.
 bool IsDataError(const absl::Status& status);
 
 // What a caller of a service may know of a failure. Errors with a reason of our own stay as they are; what
 // the database said in its own words is logged as a warning, `what` says of which work, and becomes
+//   UNAVAILABLE (DATABASE_FULL)             its disk is full: try again when there is room
 //   UNAVAILABLE (DATABASE_UNAVAILABLE)      it is away or busy: try again
 //   UNAVAILABLE (DATABASE_NOT_MIGRATED)     a table, column or function is missing
 //   DEADLINE_EXCEEDED (QUERY_TOO_SLOW)      statement_timeout

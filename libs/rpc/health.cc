@@ -15,6 +15,12 @@ void Health::Expect(const std::string& component) {
   Report();
 }
 
+void Health::ExpectMinor(const std::string& component) {
+  absl::MutexLock lock(&mutex_);
+  components_.try_emplace(component, Component{.minor = true, .serving = true, .detail = ""});
+  Report();
+}
+
 void Health::Set(const std::string& component, bool serving, const std::string& detail) {
   absl::MutexLock lock(&mutex_);
   Component& entry = components_[component];
@@ -23,27 +29,30 @@ void Health::Set(const std::string& component, bool serving, const std::string& 
         serving ? "component serves" : "component does not serve",
         {{"component", component}, {"detail", detail}});
   }
-  entry = {serving, serving ? "" : detail};
+  entry.serving = serving;
+  entry.detail = serving ? "" : detail;
   Report();
 }
 
-bool Health::AllServing() const {
+bool Health::Serving() const {
   return std::all_of(components_.begin(), components_.end(),
-                     [](const auto& entry) { return entry.second.serving; });
+                     [](const auto& entry) { return entry.second.serving || entry.second.minor; });
 }
 
 bool Health::serving() const {
   absl::MutexLock lock(&mutex_);
-  return AllServing();
+  return Serving();
 }
 
 std::string Health::ToJson() const {
   absl::MutexLock lock(&mutex_);
+  const bool all = std::all_of(components_.begin(), components_.end(),
+                               [](const auto& entry) { return entry.second.serving; });
   std::string text;
   json::Writer writer(text);
   writer.BeginObject();
   writer.Key("status");
-  writer.String(AllServing() ? "ok" : "unavailable");
+  writer.String(all ? "ok" : Serving() ? "degraded" : "unavailable");
   writer.Key("components");
   writer.BeginObject();
   for (const auto& [name, component] : components_) {
@@ -70,7 +79,7 @@ void Health::Attach(grpc::HealthCheckServiceInterface* service) {
 
 void Health::Report() {
   if (service_ == nullptr) return;
-  service_->SetServingStatus("", AllServing());
+  service_->SetServingStatus("", Serving());
   for (const auto& [name, component] : components_) {
     service_->SetServingStatus(name, component.serving);
   }

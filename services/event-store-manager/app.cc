@@ -38,7 +38,7 @@ struct App::Parts {
   Parts(const Config& config, const Topology& topology)
       : metrics(registry),
         sorter(clock, payloads, config.max_event_bytes),
-        outbox(config.Broker("outbox"), topology, metrics),
+        outbox(config.Broker("outbox"), topology, metrics, health),
         projector(config.Database("projector"), metrics, config.retention_months),
         dead_letters(config.Database("dead letters"), DeadLetterService::kThreads),
         dead_letter_service(dead_letters, config.Broker("dead letters"), sorter, metrics) {}
@@ -75,6 +75,7 @@ absl::StatusOr<std::unique_ptr<App>> App::Start(const Config& config) {
   auto parts = std::make_unique<Parts>(config, *topology);
   parts->health.Expect("postgresql");
   parts->health.Expect("rabbitmq");
+  parts->health.ExpectMinor("outbox");
 
   auto ops = rpc::OpsServer::Start(config.common.http_listen, parts->health, parts->registry);
   if (!ops.ok()) return ops.status();

@@ -61,6 +61,7 @@ absl::Status Follower::Follow(pg::Connection& connection) {
     Log(LogLevel::kInfo, "following the log",
         {{"cursor", name_}, {"position", (*lease)->position}, {"epoch", (*lease)->epoch}});
     const absl::Status status = WorkWhileHolding(connection, **lease);
+    work_.LeaseEnded();
     if (ReasonOf(status) == "LEASE_LOST") {
       Log(LogLevel::kWarning, "the lease has gone to another holder", {{"cursor", name_}});
       continue;

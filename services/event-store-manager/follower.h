@@ -22,6 +22,9 @@ class FollowerWork {
   // cursor in the last of them. True: there may be more to do at once. Any error ends the
   // connection; the step is tried again later, perhaps by another process.
   virtual absl::StatusOr<bool> Step(pg::Connection& connection, eventlog::CursorLease& lease) = 0;
+
+  // The lease was given up or has gone: another process may do the work now.
+  virtual void LeaseEnded() {}
 };
 
 // Follows the log by position on a thread and a connection of its own, woken by the log's

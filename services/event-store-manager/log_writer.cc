@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "eventlog/append.h"
 #include "eventlog/lookup.h"
+#include "eventlog/stalled_holder.h"
 #include "pg/error.h"
 #include "telemetry/log.h"
 
@@ -22,6 +23,21 @@ constexpr int kMostAttempts = 3;
 constexpr absl::Duration kIdle = absl::Seconds(5);
 
 constexpr pg::Statement kLogId = {"check_log_identity", "SELECT check_log_identity()"};
+
+// What doesn't fit into this little memory goes to the disk of the tables: a few MB, gone at once.
+constexpr char kTryRoom[] =
+    "BEGIN; SET LOCAL work_mem = '64kB'; SELECT count(*) FROM generate_series(1, 100000); COMMIT";
+
+// What appends are told.
+absl::Status Refusal(const absl::Status& fault) {
+  if (pg::IsDiskFull(fault)) {
+    return MakeError(
+        absl::StatusCode::kUnavailable, "DATABASE_FULL",
+        "the database's disk is full; retry with the same event ids when there is room");
+  }
+  return MakeError(absl::StatusCode::kUnavailable, "DATABASE_UNAVAILABLE",
+                   "the database is away; retry with the same event ids");
+}
 
 DeadLetter SetAside(const Submission& submission, const absl::Status& status, std::string reason,
                     int attempts) {
@@ -79,11 +95,9 @@ void LogWriter::SubmitMessage(Submission submission) {
 }
 
 absl::Status LogWriter::SubmitAppend(Submission submission) {
-  if (breaker_.state() != CircuitBreaker::State::kClosed) {
-    return MakeError(absl::StatusCode::kUnavailable, "DATABASE_UNAVAILABLE",
-                     "the database is away; retry with the same event ids");
-  }
+  const bool open = breaker_.state() != CircuitBreaker::State::kClosed;
   absl::MutexLock lock(&mutex_);
+  if (open) return refusal_;
   if (closing_) {
     return MakeError(absl::StatusCode::kUnavailable, "STOPPING", "this replica is stopping; retry");
   }
@@ -147,10 +161,11 @@ LogWriter::Batch LogWriter::TakeBatch() {
   return batch;
 }
 
-// While there is nothing to store: is the database still there?
+// While there is nothing to store: is the database still there, or is there room again?
 void LogWriter::Idle() {
   absl::Status status = EnsureConnected();
-  if (status.ok()) status = connection_->Execute("SELECT 1");
+  if (status.ok()) status = connection_->Execute(failed_storing_ ? kTryRoom : "SELECT 1");
+  if (status.ok() && failed_storing_) Serves();
   if (status.ok()) return;
   Batch nothing;
   WaitOutFault(nothing, status);
@@ -175,11 +190,17 @@ absl::Status LogWriter::EnsureConnected() {
   known_types_.clear();
   recent_.Clear();
   metrics_.database_connects.Increment();
+  Log(LogLevel::kInfo, "connected to postgresql", {{"log_id", log_id->Id(0, 0).ToString()}});
+  if (!failed_storing_) Serves();
+  return absl::OkStatus();
+}
+
+void LogWriter::Serves() {
+  failed_storing_ = false;
   breaker_.Succeeded();
   metrics_.breaker_open.Set(0);
+  metrics_.database_full.Set(0);
   health_.Set("postgresql", true);
-  Log(LogLevel::kInfo, "connected to postgresql", {{"log_id", log_id->Id(0, 0).ToString()}});
-  return absl::OkStatus();
 }
 
 // False when the batch could not be stored because the writer stops.
@@ -191,10 +212,21 @@ bool LogWriter::Store(Batch batch) {
     if (status.ok()) {
       status = batch.front().redelivered() ? StoreRedelivered(batch)
                                            : StoreRange(batch.data(), batch.data() + batch.size());
+      if (FreeLog(status)) continue;
+      failed_storing_ |= !status.ok();
     }
     if (status.ok()) return true;
     if (!WaitOutFault(batch, status)) return batch.empty();
   }
+}
+
+// Whether the batch failed for a stopped writer that held the log, and holds it no more.
+bool LogWriter::FreeLog(const absl::Status& failure) {
+  if (!eventlog::IsLockTimeout(failure)) return false;
+  const auto ended = eventlog::EndStalledHolder(*connection_);
+  if (!ended.ok() || !*ended) return false;
+  Log(LogLevel::kWarning, "a writer that held the log without a sign of life was ended", {});
+  return true;
 }
 
 void LogWriter::FinishRecent(Batch& batch) {
@@ -210,21 +242,27 @@ void LogWriter::FinishRecent(Batch& batch) {
 // Answers the appends, keeps the messages, and waits until another try may be made. False when
 // there is nothing left to try, or the writer stops: what is unacked then will be delivered again.
 bool LogWriter::WaitOutFault(Batch& batch, const absl::Status& fault) {
+  const absl::Status refusal = Refusal(fault);
+  {
+    absl::MutexLock lock(&mutex_);
+    refusal_ = refusal;
+  }
   breaker_.Failed();
   metrics_.breaker_open.Set(1);
+  metrics_.database_full.Set(pg::IsDiskFull(fault) ? 1 : 0);
   health_.Set("postgresql", false, std::string(MessageOf(fault)));
   connection_.reset();
   recent_.Clear();  // what comes back may be a standby that has less
   for (Submission& submission : batch) {
     if (submission.done && !submission.from_bus()) {
-      std::move(submission.done)(MakeError(absl::StatusCode::kUnavailable, "DATABASE_UNAVAILABLE",
-                                           "the database is away; retry with the same event ids"));
+      std::move(submission.done)(refusal);
       submission.done = nullptr;
     }
   }
   std::erase_if(batch, [](const Submission& submission) { return !submission.done; });
   const absl::Duration wait = breaker_.RetryAfter();
-  Log(LogLevel::kWarning, "the database is away",
+  Log(LogLevel::kWarning,
+      pg::IsDiskFull(fault) ? "the database's disk is full" : "the database is away",
       {{"error", MessageOf(fault)},
        {"kept_messages", batch.size()},
        {"retry_in_ms", absl::ToInt64Milliseconds(wait)}});
@@ -324,6 +362,8 @@ absl::Status LogWriter::TryStore(Submission* begin, Submission* end) {
     return stored.status();
   }
 
+  // Duplicates alone need no room.
+  if (failed_storing_ && (stored->new_events > 0 || stored->dead_letters > 0)) Serves();
   const double seconds = static_cast<double>(MonotonicNanos() - started) / 1e9;
   metrics_.batches.Increment();
   metrics_.batch_events.Observe(static_cast<double>(units.size()));

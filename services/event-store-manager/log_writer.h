@@ -23,7 +23,8 @@ namespace god33::manager {
 // commits, the next one gathers, so commits are grouped without anybody waiting for company.
 //
 // A fault of the database stores nothing and loses nothing: messages from the bus are kept and
-// tried again, appends are answered UNAVAILABLE. Content that makes storing fail is found by
+// tried again, appends are answered UNAVAILABLE, and health says what it is until something was stored
+// or, if nothing is there to be stored, there is room again. Content that makes storing fail is found by
 // halving the batch and tried 3 times by itself; then it is a dead letter (store_failed) or the
 // append's error, and its neighbours are stored. Messages that were delivered before are tried by
 // themselves at once. A message that was stored lately is known from memory and costs the database nothing.
@@ -48,9 +49,9 @@ class LogWriter {
   // Takes a message from the bus. The caller heeds congested().
   void SubmitMessage(Submission submission);
 
-  // Takes an append. RESOURCE_EXHAUSTED (BUSY) when too many wait, UNAVAILABLE
-  // (DATABASE_UNAVAILABLE) while the database is away or the writer stops; then `done` is dropped
-  // untold.
+  // Takes an append. RESOURCE_EXHAUSTED (BUSY) when too many wait, UNAVAILABLE (DATABASE_UNAVAILABLE,
+  // DATABASE_FULL, STOPPING) while the database is away or full, or the writer stops; then `done` is
+  // dropped untold.
   absl::Status SubmitAppend(Submission submission);
 
   // More waits than the next few batches can take: the bus should be held back.
@@ -71,8 +72,10 @@ class LogWriter {
   absl::Status StoreOne(Submission& submission);
   absl::Status StoreRedelivered(Batch& batch);
   absl::Status TryStore(Submission* begin, Submission* end);
+  bool FreeLog(const absl::Status& failure);
   void Finish(Submission& submission, sequence::Outcome outcome);
   bool WaitOutFault(Batch& batch, const absl::Status& fault);
+  void Serves();
   void Idle();
   void RefuseQueued();
 
@@ -87,9 +90,11 @@ class LogWriter {
   std::deque<Submission> queue_ ABSL_GUARDED_BY(mutex_);
   std::size_t queued_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status refusal_ ABSL_GUARDED_BY(mutex_);  // what appends are told while the breaker is open
 
   // The writer's thread only.
   std::unique_ptr<pg::Connection> connection_;
+  bool failed_storing_ = false;  // a connection alone does not mean that it serves again
   absl::flat_hash_set<std::string> known_types_;
   RecentEvents recent_{50'000};
 

@@ -29,12 +29,14 @@ class Metrics {
   prometheus::Gauge& queued_events;  // waiting for the writer
   prometheus::Gauge& head_position;  // the newest position this process gave
   prometheus::Gauge& breaker_open;   // 1 while the database is away
+  prometheus::Gauge& database_full;  // 1 while its disk is full
 
   prometheus::Counter& bus_connects;
   prometheus::Counter& database_connects;
 
   prometheus::Counter& relayed;       // appended events confirmed by the broker
   prometheus::Gauge& relay_position;  // everything up to here is on the bus
+  prometheus::Gauge& broker_blocked;  // 1 while the broker takes nothing from the relay
   prometheus::Counter& replayed;      // messages of replays confirmed by the broker
   prometheus::Gauge& projection_position;
   prometheus::Counter& folded;

@@ -35,6 +35,10 @@ constexpr pg::Statement kAppended = {"relay_events", R"sql(
       ORDER BY position LIMIT $3::integer) AS page) AS e
   WHERE before < $4::bigint ORDER BY position)sql"};
 
+bool IsBlocked(const absl::Status& status) {
+  return ReasonOf(status) == amqp::Publisher::kBlocked;
+}
+
 // A routing key is at most 255 bytes; U+FFFD in place of bad bytes may have made it longer.
 std::string Cut(std::string text) {
   text.resize(std::min<std::size_t>(text.size(), 255));
@@ -45,13 +49,25 @@ std::string Cut(std::string text) {
 
 absl::StatusOr<bool> Outbox::Step(pg::Connection& connection, eventlog::CursorLease& lease) {
   const auto more_events = RelayEvents(connection, lease);
-  if (!more_events.ok()) return more_events;
+  const bool blocked = IsBlocked(more_events.status());
+  Tell(blocked ? more_events.status() : absl::OkStatus());
+  if (!more_events.ok() && !blocked) return more_events;
   const auto more_letters = CopyDeadLetters(connection);
   if (!more_letters.ok()) return more_letters;
   for (auto* publisher : {&events_, &dead_letters_}) {
     if (*publisher && !(*publisher)->Idle().ok()) publisher->reset();
   }
-  return *more_events || *more_letters;
+  return (more_events.ok() && *more_events) || *more_letters;
+}
+
+void Outbox::LeaseEnded() {
+  Tell(absl::OkStatus());
+}
+
+void Outbox::Tell(const absl::Status& blocked) {
+  metrics_.broker_blocked.Set(blocked.ok() ? 0 : 1);
+  health_.Set("outbox", blocked.ok(),
+              StrCat(MessageOf(blocked), "; appended events wait in the log"));
 }
 
 absl::StatusOr<bool> Outbox::RelayEvents(pg::Connection& connection, eventlog::CursorLease& lease) {
@@ -151,7 +167,8 @@ absl::Status Outbox::Publish(std::unique_ptr<amqp::Publisher>& publisher, const 
                                      [](const absl::Status& outcome) { return !outcome.ok(); });
     if (failed != outcomes->end()) status = *failed;
   }
-  if (!status.ok()) publisher.reset();
+  // In an alarm the connection is good, and another one would not fare better.
+  if (!status.ok() && !IsBlocked(status)) publisher.reset();
   return status;
 }
 

@@ -102,8 +102,10 @@ absl::StatusOr<absl::Duration> Replayer::Publish(ReplayStore& store, ReplayJob& 
     for (const ReplayEvent& event : page->events) publications.push_back(PublicationOf(event, job));
     const auto unroutable = Send(job.order.exchange, publications);
     if (!unroutable.ok()) {
-      publisher_.reset();
-      declared_.clear();
+      if (ReasonOf(unroutable.status()) != amqp::Publisher::kBlocked) {
+        publisher_.reset();
+        declared_.clear();
+      }
       // The broker is away, or refuses for now: the same part is tried again.
       job.error = std::string(MessageOf(unroutable.status()));
       if (!absl::IsUnavailable(unroutable.status())) job.state = "failed";

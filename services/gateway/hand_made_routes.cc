@@ -114,7 +114,7 @@ constexpr char kStreamSchemas[] = R"json({
     "type": "object", "required": ["type"], "properties": {"type": {"const": "ping"}}}})json";
 
 constexpr char kHealthResponses[] = R"json({
-  "200": {"description": "All services serve.",
+  "200": {"description": "All services serve; when one does without some component: degraded.",
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Health"}}}},
   "503": {"description": "One does not, or can't be reached.",
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Health"}}}}})json";
@@ -123,7 +123,7 @@ constexpr char kHealthSchemas[] = R"json({
   "Health": {
     "type": "object", "required": ["status", "services"],
     "properties": {
-      "status": {"enum": ["ok", "unavailable"]},
+      "status": {"enum": ["ok", "degraded", "unavailable"]},
       "services": {
         "type": "object", "description": "By name.",
         "additionalProperties": {

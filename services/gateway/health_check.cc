@@ -20,7 +20,7 @@ constexpr absl::Duration kTimeout = absl::Seconds(2);
 
 // "" is the service as a whole.
 constexpr std::string_view kWhole = "";
-constexpr std::string_view kParts[] = {kWhole, "postgresql", "rabbitmq"};
+constexpr std::string_view kParts[] = {kWhole, "postgresql", "rabbitmq", "outbox"};
 
 // Empty for a component that the service does not have.
 std::string_view Word(std::string_view part, const grpc::Status& status,
@@ -93,11 +93,15 @@ class HealthCheck::Round : public std::enable_shared_from_this<HealthCheck::Roun
   Report MakeReport() {
     absl::MutexLock lock(&mutex_);
     Report report{.serving = true};
-    for (const auto& [service, words] : words_) report.serving &= words.at(kWhole) == "serving";
+    bool degraded = false;
+    for (const auto& [service, words] : words_) {
+      report.serving &= words.at(kWhole) == "serving";
+      for (const auto& [part, word] : words) degraded |= !word.empty() && word != "serving";
+    }
     json::Writer writer(report.json);
     writer.BeginObject();
     writer.Key("status");
-    writer.String(report.serving ? "ok" : "unavailable");
+    writer.String(!report.serving ? "unavailable" : degraded ? "degraded" : "ok");
     writer.Key("services");
     writer.BeginObject();
     for (const auto& [service, words] : words_) {

@@ -26,7 +26,8 @@ class HealthCheck {
   // service may depend on. `done` runs once, after at most 2 s:
   //   {"status":"ok","services":{"event-store-api":{"status":"serving",
   //                                                 "components":{"postgresql":"serving"}}}}
-  // The status is "ok" when all services are serving, else "unavailable"; that of a service or
+  // The status is "ok" when all services are serving with all they have, "degraded" when one serves
+  // without some component (such as outbox), else "unavailable"; that of a service or
   // component is serving, not_serving, unreachable or not_configured (the gateway has no address of
   // it).
   void Run(absl::AnyInvocable<void(Report) &&> done) const;

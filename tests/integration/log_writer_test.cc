@@ -1,5 +1,7 @@
 #include "services/event-store-manager/log_writer.h"
 
+#include <libpq-fe.h>
+
 #include <catch2/catch.hpp>
 
 #include "absl/synchronization/notification.h"
@@ -62,6 +64,8 @@ class Writing {
 
   void Stop() { writer_.reset(); }
   double breaker() { return metrics_.breaker_open.Value(); }
+  double full() { return metrics_.database_full.Value(); }
+  std::string health() { return health_.ToJson(); }
 
  private:
   SystemClock clock_;
@@ -320,6 +324,81 @@ TEST_CASE("events whose commit's answer is lost are stored once") {
   CHECK(outcome->placed.front().duplicate);
   CHECK(Count(lost.database, "events") == 4);
   CHECK(Count(lost.database, "dead_letters") == 0);
+}
+
+// A writer on another machine, which stops in the middle of a pipeline after it has taken the log's lock: no
+// time-out of its session counts there.
+class StoppedInPipeline {
+ public:
+  explicit StoppedInPipeline(const TestDatabase& database)
+      : connection_(PQconnectdb(database.Writer().url.c_str()), PQfinish) {
+    for (const char* sql : {"SET idle_in_transaction_session_timeout = '2s'",
+                            "SET statement_timeout = '30s'", "BEGIN"}) {
+      PQclear(PQexec(connection_.get(), sql));
+    }
+    PQenterPipelineMode(connection_.get());
+    PQsendQueryParams(connection_.get(), "SELECT pg_advisory_xact_lock(33, 1)", 0, nullptr, nullptr,
+                      nullptr, nullptr, 0);
+    PQsendFlushRequest(connection_.get());
+    PQflush(connection_.get());
+    PQclear(PQgetResult(connection_.get()));  // it has the lock; no Sync follows
+  }
+
+ private:
+  std::unique_ptr<PGconn, void (*)(PGconn*)> connection_;
+};
+
+TEST_CASE("a writer that stops in the middle of a pipeline holds the others up for seconds only") {
+  TestDatabase database;
+  Writing writing(database);
+  writing.writer().SubmitMessage(writing.Message(MakeEnvelope("a.b")));
+  writing.Wait(1);
+  const StoppedInPipeline stopped(database);
+  const std::int64_t started = MonotonicNanos();
+  REQUIRE(writing.writer().SubmitAppend(writing.Append(MakeEnvelope("a.b"))).ok());
+  const auto outcome = writing.Wait(2).back();
+  CHECK(outcome.ok());  // it had not to be tried again
+  const std::int64_t took = MonotonicNanos() - started;
+  CHECK(took > 1'500'000'000);  // the holder really was in the way
+  CHECK(took < 10'000'000'000);
+}
+
+TEST_CASE("while the disk is full messages are kept, appends are told, and health does not waver") {
+  TestDatabase database;
+  const auto admin = TestDatabase::Connect(database.Admin());
+  Writing writing(database);
+  writing.writer().SubmitMessage(writing.Message(MakeEnvelope("a.b")));
+  writing.Wait(1);
+  CHECK(writing.health().find(R"("status":"ok")") != std::string::npos);
+  REQUIRE(admin
+              ->Execute(R"sql(
+    CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN RAISE 'No space left on device' USING ERRCODE = 'disk_full'; END $$;
+    CREATE TRIGGER full_disk BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION fill())sql")
+              .ok());
+  // Who appends first meets the fault, those after him are refused before.
+  REQUIRE(writing.writer().SubmitAppend(writing.Append(MakeEnvelope("a.b"))).ok());
+  CHECK(ReasonOf(writing.Wait(2).back().status()) == "DATABASE_FULL");
+  writing.writer().SubmitMessage(writing.Message(MakeEnvelope("a.b")));
+  const Stop never;
+  int told = 0;
+  for (const std::int64_t end = MonotonicNanos() + 3'000'000'000; MonotonicNanos() < end; ++told) {
+    never.WaitFor(absl::Milliseconds(10));
+    if (told < 50) continue;  // until the message is what is tried
+    CHECK(ReasonOf(writing.writer().SubmitAppend(writing.Append(MakeEnvelope("a.b")))) ==
+          "DATABASE_FULL");
+    CHECK(writing.health().find("No space left on device") != std::string::npos);
+    CHECK(writing.full() == 1);
+    CHECK(writing.breaker() == 1);
+  }
+  REQUIRE(admin->Execute("DROP FUNCTION fill CASCADE").ok());
+  CHECK(writing.Wait(3).back().ok());
+  CHECK(writing.health().find(R"("status":"ok")") != std::string::npos);
+  CHECK(writing.full() == 0);
+  REQUIRE(writing.writer().SubmitAppend(writing.Append(MakeEnvelope("a.b"))).ok());
+  CHECK(writing.Wait(4).back().ok());
+  CHECK(Count(database, "events") == 3);
+  CHECK(Count(database, "dead_letters") == 0);
 }
 
 TEST_CASE("a writer that stops stores what it was given") {

@@ -1,50 +1,86 @@
 #!/usr/bin/env bash
-# Every migration goes up, down and up again on an empty database, and the schema is the same both times,
-# also when the projections and their twins have changed places in between.
+# The schema, with owners, grants, functions, policies and roles, on fresh databases:
+#   - each migration goes up, down to what was there before, and up again to the same, one after the other;
+#   - all at once give the same as one by one, also when the projections and their twins have changed places;
+#   - all go down one by one through the same steps, leave nothing, and come up again to the same.
 # Run by servers.sh, which gives the servers' addresses.
 set -euo pipefail
 root=$(cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 dbmate=("$root"/node_modules/@dbmate/*/bin/dbmate)
-name=migrations_$$
 admin=${GOD33_ADMIN_DATABASE_URL:?}
-export DATABASE_URL="${GOD33_MIGRATOR_DATABASE_URL%/*}/$name?sslmode=disable"
-count=$(find "$root/migrations" -name '[0-9]*.sql' | wc -l)
+server=${admin%/*}
+work=$(mktemp -d)
+files=("$root"/migrations/[0-9]*.sql)
+databases=()
 
-admin() { psql -X -q -v ON_ERROR_STOP=1 "${admin%/*}/postgres" -c "$1"; }
-migrations() { (cd /tmp && "${dbmate[0]}" --no-dump-schema --migrations-dir "$root/migrations" "$@"); }
-schema() { pg_dump --schema-only --no-comments "${admin%/*}/$name" | grep -v '^[\\]'; }
-leftovers() {
-  psql -X -At "${admin%/*}/$name" -c "
-    SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
-      AND relname NOT LIKE 'schema_migrations%'
-    UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
-    UNION ALL SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
-      AND nspname <> 'public'"
+admin() { psql -X -q -v ON_ERROR_STOP=1 "$server/postgres" -c "$1"; }
+
+# fresh NAME: makes a database, which is the one meant from now on.
+fresh() {
+  name=$1_$$
+  admin "CREATE DATABASE $name OWNER god33_migrator"
+  databases+=("$name")
+  export DATABASE_URL="${GOD33_MIGRATOR_DATABASE_URL%/*}/$name?sslmode=disable"
 }
+
+finish() {
+  for name in "${databases[@]}"; do admin "DROP DATABASE $name WITH (FORCE)"; done
+  rm -r -- "$work"
+}
+trap finish EXIT
+
+# migrations DIR COMMAND
+migrations() { (cd /tmp && "${dbmate[0]}" --no-dump-schema --migrations-dir "$@"); }
+
+# What a migration may change, without dbmate's own table. The lines with a backslash differ from call to call.
+schema() {
+  pg_dump --schema-only --create --exclude-table='schema_migrations*' "$server/$name" | grep -v '^[\\]' |
+    sed "s/$name/it/g"
+  pg_dumpall --roles-only --no-role-passwords -d "$server/postgres" | grep -v '^[\\]'
+}
+
+# same WHAT FILE: the schema is what FILE says.
+same() {
+  schema >"$work/now"
+  diff "$2" "$work/now" || {
+    echo "the schema differs: $1"
+    exit 1
+  }
+}
+
 # The projections in one schema, without its name.
 projections() {
   pg_dump --schema-only --no-comments -t "$1.workflow_state" -t "$1.agent_sessions" -t "$1.fold_failures" \
-    "${admin%/*}/$name" | grep -v '^[\\]' | sed "s/$1\./here./g; s/Schema: $1/Schema: here/"
+    "$server/$name" | grep -v '^[\\]' | sed "s/$1\./here./g; s/Schema: $1/Schema: here/"
 }
 
-admin "CREATE DATABASE $name OWNER god33_migrator"
-trap 'admin "DROP DATABASE $name WITH (FORCE)"' EXIT
+fresh one_by_one
+mkdir "$work/some"
+schema >"$work/0"
+for ((i = 1; i <= ${#files[@]}; i++)); do
+  file=${files[i - 1]}
+  ln -s "$file" "$work/some/"
+  migrations "$work/some" migrate
+  schema >"$work/$i"
+  migrations "$work/some" rollback
+  same "${file##*/} taken back" "$work/$((i - 1))"
+  migrations "$work/some" migrate
+  same "${file##*/} applied again" "$work/$i"
+done
+last=$work/${#files[@]}
 
-migrations migrate
-first=$(schema)
-migrations migrate # nothing left to do
+fresh at_once
+migrations "$root/migrations" migrate
+same "all at once, against one by one" "$last"
+migrations "$root/migrations" migrate # nothing left to do
 diff <(projections public) <(projections shadow)
 diff <(projections public) <(projections snapshot)
-psql -X -q -v ON_ERROR_STOP=1 "${admin%/*}/$name" -c 'SELECT swap_projections()' >/dev/null
-swapped=$(schema)
-diff <(echo "$first") <(echo "$swapped")
-for ((i = 0; i < count; i++)); do migrations rollback; done
-left=$(leftovers)
-if [[ -n $left ]]; then
-  printf 'left after all rollbacks:\n%s\n' "$left"
-  exit 1
-fi
-migrations migrate
-second=$(schema)
-diff <(echo "$first") <(echo "$second")
-migrations status
+psql -X -q -v ON_ERROR_STOP=1 "$server/$name" -c 'SELECT swap_projections()' >/dev/null
+same "the projections and their twins have changed places" "$last"
+for ((i = ${#files[@]}; i > 0; i--)); do
+  migrations "$root/migrations" rollback
+  same "${files[i - 1]##*/} taken back, after all" "$work/$((i - 1))"
+done
+migrations "$root/migrations" migrate
+same "all again, after all were taken back" "$last"
+migrations "$root/migrations" status

@@ -46,6 +46,7 @@ absl::Status PublishTo(const amqp::Config& config, const amqp::Publication& publ
   const absl::Duration left = timeout - absl::Nanoseconds(MonotonicNanos() - started);
   const auto outcomes = (*publisher)->Publish({publication}, left);
   const absl::Status status = outcomes.ok() ? outcomes->front() : outcomes.status();
+  if (ReasonOf(status) == amqp::Publisher::kBlocked) return status;
   return absl::IsUnavailable(status) ? NotConfirmed(MessageOf(status)) : status;
 }
 
@@ -57,6 +58,11 @@ std::string TooSlow(const amqp::Config& config, absl::Duration timeout) {
 absl::Status Explained(const absl::Status& status, const amqp::Config& config) {
   switch (status.code()) {
     case absl::StatusCode::kUnavailable:
+      if (ReasonOf(status) == amqp::Publisher::kBlocked) {
+        return WithHint(status,
+                        "the broker is in alarm: it lacks memory or disk (`rabbitmq-diagnostics "
+                        "alarms`) and goes on by itself when it has them again");
+      }
       return WithHint(status, StrCat("is RabbitMQ running at ", AddressOf(config),
                                      ", where RABBITMQ_URL points? `./dev up` starts one"));
     case absl::StatusCode::kPermissionDenied:

@@ -18,7 +18,8 @@ std::string AddressOf(const amqp::Config& config);
 
 // Publishes one message and waits until it is in every queue that wants it. Within `timeout`,
 // whatever the broker does. Errors have hints: UNAVAILABLE (it can't be reached; with the reason
-// NOT_CONFIRMED the message may have arrived), PERMISSION_DENIED, and FAILED_PRECONDITION:
+// NOT_CONFIRMED the message may have arrived, with BROKER_BLOCKED it may yet arrive: the broker is in alarm
+// and takes no messages), PERMISSION_DENIED, and FAILED_PRECONDITION:
 // UNROUTABLE (no queue wants it, it is lost) or NO_EXCHANGE.
 absl::Status PublishOnce(const amqp::Config& config, const amqp::Publication& publication,
                          absl::Duration timeout);

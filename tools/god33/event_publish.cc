@@ -49,7 +49,7 @@ absl::Status Publish(const event::Envelope& envelope, const std::string& message
                                      .body = message,
                                      .message_id = envelope.id.ToString()},
                                     session.options.timeout);
-  if (ReasonOf(status) == "NOT_CONFIRMED") {
+  if (ReasonOf(status) == "NOT_CONFIRMED" || ReasonOf(status) == amqp::Publisher::kBlocked) {
     // With the same id, time and content it counts once.
     session.Note(StrCat("The event may have arrived. To publish it again safely, add: --event-id ",
                         envelope.id.ToString(), " --timestamp ", FormatTimestamp(envelope.time)));

@@ -19,7 +19,7 @@ using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 
 // "" is the service as a whole.
-constexpr const char* kParts[] = {"", "postgresql", "rabbitmq"};
+constexpr const char* kParts[] = {"", "postgresql", "rabbitmq", "outbox"};
 
 // One question to one service.
 struct Question {

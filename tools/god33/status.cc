@@ -91,6 +91,11 @@ absl::Status ShowStatus(Session& session) {
                                   [&] { return ToTable(overview, session.paper.screen); });
   if (!status.ok()) return status;
   const std::vector<std::string> failing = Failing(overview);
+  if (const auto missing = Missing(overview); failing.empty() && !missing.empty()) {
+    return WithHint(MakeError(absl::StatusCode::kUnavailable, "DEGRADED",
+                              StrCat("not serving: ", absl::StrJoin(missing, ", "))),
+                    "the service's /healthz and log say why");
+  }
   if (failing.empty()) return absl::OkStatus();
   return WithHint(
       MakeError(absl::StatusCode::kUnavailable, "NOT_SERVING",
@@ -145,12 +150,25 @@ std::vector<std::string> Failing(const Overview& overview) {
   return names;
 }
 
+std::vector<std::string> Missing(const Overview& overview) {
+  std::vector<std::string> names;
+  for (const auto& [service, health] : overview.services) {
+    if (health.status != kServing) continue;
+    for (const auto& [component, status] : health.components) {
+      if (status != kServing) names.push_back(StrCat(service.name, "'s ", component));
+    }
+  }
+  return names;
+}
+
 std::string ToJson(const Overview& overview) {
   std::string json;
   json::Writer writer(json);
   writer.BeginObject();
   writer.Key("status");
-  writer.String(Failing(overview).empty() ? "ok" : "unavailable");
+  writer.String(!Failing(overview).empty()  ? "unavailable"
+                : Missing(overview).empty() ? "ok"
+                                            : "degraded");
   writer.Key("services");
   writer.BeginObject();
   for (const Overview::Entry& entry : overview.services) {

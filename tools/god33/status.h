@@ -35,6 +35,10 @@ struct Overview {
 // The names of what is not serving.
 std::vector<std::string> Failing(const Overview& overview);
 
+// What those that serve do without: "event-store-manager's outbox".
+std::vector<std::string> Missing(const Overview& overview);
+
+// The status is ok, degraded (all serve, something is missing) or unavailable.
 // {"status":"ok","services":{"event-store-api":{"address":...,"status":...,"detail":...,
 // "components":{...}}},"broker":{"address","status","detail"},"position":...}
 std::string ToJson(const Overview& overview);

@@ -47,7 +47,7 @@ export class Servers {
     return this.#script('kill', server, this.directory);
   }
 
-  // RabbitMQ's own command line tool. Returns what it printed.
+  // The broker's own command line tool. Returns what it prints.
   rabbitmqctl(...args) {
     return this.#script('rabbitmqctl', this.directory, ...args);
   }

@@ -32,6 +32,7 @@ export class SteadyAppender {
     this.#running = false;
     await this.#done;
     for (const client of this.#clients.values()) client.close();
+    this.#clients.clear();
   }
 
   #running = false;

@@ -68,6 +68,17 @@ TEST_CASE("a component that does not serve is named") {
         R"("components":{"postgresql":"serving","rabbitmq":"not_serving"}}}})");
 }
 
+TEST_CASE("a service that serves without some component is degraded") {
+  const Answers degraded = {.statuses = {{"", HealthCheckResponse::SERVING},
+                                         {"outbox", HealthCheckResponse::NOT_SERVING}}};
+  const auto report = Check({{kApi, kServing}, {kManager, degraded}});
+  CHECK(report.serving);
+  CHECK(report.json ==
+        R"({"status":"degraded","services":{)"
+        R"("event-store-api":{"status":"serving","components":{"postgresql":"serving"}},)"
+        R"("event-store-manager":{"status":"serving","components":{"outbox":"not_serving"}}}})");
+}
+
 TEST_CASE("a service that can't be reached, or has no address, is unavailable") {
   const Answers away = {.otherwise = grpc::Status(grpc::StatusCode::UNAVAILABLE, "")};
   const auto report = Check({{kManager, away}});
@@ -75,7 +86,8 @@ TEST_CASE("a service that can't be reached, or has no address, is unavailable") 
   CHECK(report.json == R"({"status":"unavailable","services":{)"
                        R"("event-store-api":{"status":"not_configured","components":{}},)"
                        R"("event-store-manager":{"status":"unreachable",)"
-                       R"("components":{"postgresql":"unreachable","rabbitmq":"unreachable"}}}})");
+                       R"("components":{"outbox":"unreachable","postgresql":"unreachable",)"
+                       R"("rabbitmq":"unreachable"}}}})");
 }
 
 TEST_CASE("a server that knows no health checking does not say that it serves") {

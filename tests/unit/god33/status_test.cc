@@ -40,6 +40,17 @@ TEST_CASE("what does not serve is named") {
   CHECK(ToTable(overview, {}).find("position: unknown") != std::string::npos);
 }
 
+TEST_CASE("what a serving service does without is named, and the whole is degraded") {
+  Overview overview = MakeOverview();
+  overview.services[0].health.components["outbox"] = "not_serving";
+  CHECK(Failing(overview).empty());
+  CHECK(Missing(overview) == std::vector<std::string>{"event-store-api's outbox"});
+  CHECK(ToJson(overview).find(R"({"status":"degraded",)") == 0);
+  // Of one that does not serve it goes without saying.
+  overview.services[0].health.status = "not_serving";
+  CHECK(Missing(overview).empty());
+}
+
 TEST_CASE("a broker that nobody configured is no fault") {
   Overview overview = MakeOverview();
   overview.broker = {.service = {"rabbitmq", ""}, .health = {.status = "not_configured"}};
