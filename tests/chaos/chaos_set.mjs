@@ -2,7 +2,7 @@
 // gateway, all of its own, with a proxy between each two that talk.
 
 import {spawnSync} from 'node:child_process';
-import {chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
+import {chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import {Database} from '../e2e/support/database.mjs';
 import {BASE_ENVIRONMENT, executable} from '../e2e/support/environment.mjs';
@@ -10,11 +10,13 @@ import {Lifeline} from '../e2e/support/lifeline.mjs';
 import {mustRun} from '../e2e/support/run.mjs';
 import {Servers} from '../e2e/support/servers.mjs';
 import {Service} from '../e2e/support/service.mjs';
+import {freePorts} from './free_ports.mjs';
 import {Proxy} from './proxy.mjs';
 
 const FAKETIME = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1';
 const SMALL_DISK_MIB = 1024; // of which 30 are added for each minute of load
 const SMALL_DISK_MIB_A_MINUTE = 30;
+const SERVER_PORTS = ['POSTGRES', 'RABBITMQ', 'RABBITMQ_MANAGEMENT', 'RABBITMQ_PROMETHEUS', 'RABBITMQ_DIST', 'EPMD'];
 const HEARTBEAT_MS = 3000; // so that clients notice soon that a stream is dead
 
 const EXECUTABLES = {'manager-1': 'event-store-manager', 'manager-2': 'event-store-manager', 'api-1': 'event-store-api',
@@ -131,6 +133,8 @@ export class ChaosSet {
     }
     for (const proxy of this.proxies.values()) proxy.end();
     const postmasters = this.#postmasters();
+    const logs = path.join(this.#serversDirectory, 'log');
+    if (existsSync(logs)) cpSync(logs, path.join(this.directory, 'log'), {recursive: true});
     await this.servers?.end();
     await this.#disk?.end();
     // What libfaketime leaves of a process that was killed.
@@ -143,6 +147,7 @@ export class ChaosSet {
   #expected = new Set();
   #ending = false;
   #disk;
+  #ports;
 
   get #serversDirectory() {
     return path.join(this.directory, 'servers');
@@ -158,6 +163,7 @@ export class ChaosSet {
     mkdirSync(this.#serversDirectory);
     if (wants.smallDisk) this.#makeSmallDisk(minutes);
     if (wants.clock) this.#makeClock();
+    await this.#choosePorts();
     this.servers = await Servers.start(this.#serversDirectory);
     if (wants.smallDisk && this.cannot.disk === null) await this.#keepLogSmall();
     for (const edge of EDGES) this.proxies.set(edge.name, await this.#proxy(edge));
@@ -166,6 +172,16 @@ export class ChaosSet {
       await service.untilHealthy();
       this.#watch(name, service);
     }
+  }
+
+  // What is killed comes back where it was: nobody else may get its port meanwhile. Other sets take theirs from other
+  // numbers, and the kernel from above these.
+  async #choosePorts() {
+    const ports = await freePorts(SERVER_PORTS.length + 2 * SERVICES.length);
+    writeFileSync(path.join(this.#serversDirectory, 'ports'),
+      SERVER_PORTS.map((name) => `${name}=${ports.pop()}\n`).join(''));
+    this.#ports = new Map(SERVICES.map((name) => [name,
+      {GOD33_LISTEN: `127.0.0.1:${ports.pop()}`, GOD33_HTTP_LISTEN: `127.0.0.1:${ports.pop()}`}]));
   }
 
   #makeSmallDisk(minutes) {
@@ -217,7 +233,7 @@ export class ChaosSet {
   }
 
   #makeService(name) {
-    const service = new Service(EXECUTABLES[name], this.#environmentOf(name),
+    const service = new Service(EXECUTABLES[name], {...this.#ports.get(name), ...this.#environmentOf(name)},
       path.join(this.directory, 'log', `${name}.log`));
     this.services.set(name, service);
     return service;

@@ -20,10 +20,14 @@ export async function settle(set, load, since) {
   };
   await expect('producers and appenders', load.finish(left()));
   const quiet = await untilQuiet(set, {since, within: SETTLED_WITHIN_MS});
-  // A client that does not come to the end is the checker's to report.
+  // Who does not come to the end is the checker's to report.
   const atEnd = () => load.followers.every((follower) => follower.position >= quiet.head);
   await until('all clients are at the end of the log', atEnd, {within: left()}).catch(() => {});
-  const appended = await set.admin.value('SELECT coalesce(max(position), 0) FROM events WHERE appended');
-  await until('the consumer has all that was relayed', () => load.relayed >= appended, {within: left()}).catch(() => {});
+  await until('the consumer has all that was relayed', async () => load.relayed >= await lastAppended(set), {within: left()})
+    .catch(() => {});
   return {quiet, stuck};
+}
+
+function lastAppended(set) {
+  return set.admin.value('SELECT coalesce(max(position), 0) FROM events WHERE appended');
 }

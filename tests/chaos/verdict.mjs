@@ -35,7 +35,7 @@ export function asText({verdict, seed, again, faults, skipped, load, directory, 
     ...Object.entries(skipped).map(([kind, why]) => `skipped  ${kind}: ${why}`),
     `load     ${Object.entries(load).map(([name, value]) => `${value} ${name}`).join(', ')}`,
     `seed     ${seed}; again: ${again}`,
-    ...(kept ? [`kept     ${directory}: history/ (what was done and seen), log/ (of the services), event_store.dump`] : []),
+    ...(kept ? [`kept     ${directory}: history/ (what was done and seen), log/ (of services and servers), event_store.dump`] : []),
     `verdict  ${verdict}`,
   ];
   return `${lines.join('\n')}\n`;
