@@ -73,7 +73,8 @@ export class Account {
   #attempted(entry) {
     const {ledger} = this;
     const row = this.#attempt(entry, FLAG.attempted);
-    const {digest, unit, n, aggregate, expects} = entry;
+    const {via, digest, unit, n, aggregate, expects} = entry;
+    ledger.flags[row] |= via === 'amqp' ? FLAG.overBus : FLAG.byCall;
     if (ledger.attempts[row] === 1) {
       ledger.digestHigh[row] = high(digest);
       ledger.digestLow[row] = low(digest);

@@ -55,7 +55,8 @@ export async function judge(directory, account, {settled, open, verify}) {
     invariants.push(checked);
   }
   const verdicts = invariants.map((invariant) => invariant.verdict);
-  return {holds: verdicts.every((one) => one.holds), invariants: verdicts, figures, traces: tracesOf(directory, verdicts)};
+  const holds = verdicts.every((one) => one.holds);
+  return {holds, invariants: verdicts, figures, traces: tracesOf(directory, verdicts)};
 }
 
 function countLedger(ledger) {

@@ -1,6 +1,7 @@
 // The checker on made-up histories and logs: a good one holds, and each invariant has one that breaks it and it alone.
 
 import assert from 'node:assert/strict';
+import {spawnSync} from 'node:child_process';
 import {randomUUID} from 'node:crypto';
 import {appendFileSync, mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
@@ -8,10 +9,11 @@ import path from 'node:path';
 import {afterEach, beforeEach, describe, test} from 'node:test';
 import {Account} from './account.mjs';
 import {judge, verdictText} from './check.mjs';
-import {bodyId, contentDigest, History} from './history.mjs';
+import {bodyId, contentDigest, entriesOf, History, writersOf} from './history.mjs';
 import {Ledger, NONE} from './ledger.mjs';
 
 const AGGREGATE = 'task/6f9619ff-8b86-4011-b42d-00c04fc964ff';
+const [WORKFLOW, OTHER] = [randomUUID(), randomUUID()];
 const CLIENT = 'ws-1';
 
 const event = (fields) => ({event_id: randomUUID(), event_type: 'a.b', timestamp: '2026-01-27T10:00:00.5Z',
@@ -27,6 +29,7 @@ class MadeUpStore {
   letters = [];
   states = [];
   standing = [];
+  members = [];
 
   store(one, fields = {}) {
     const position = this.rows.length + 1;
@@ -49,6 +52,7 @@ class MadeUpStore {
   async* aggregates() { for (const [aggregate, version] of this.versions) yield {aggregate, version}; }
   async* projections() { yield* this.states; }
   async* frozen() { yield* this.standing; }
+  async* memberships() { yield* this.members; }
   async* causation() {
     for (const {position, parents} of this.rows) {
       yield {position, parents, edges: this.edges.get(position) ?? [], orphans: this.orphans.get(position) ?? []};
@@ -84,6 +88,8 @@ describe('the checker', () => {
     }
     store.edges.set(2, [1]);
     store.orphans.set(2, [absent]);
+    store.members.push({position: 1, names: WORKFLOW, offered: [], fitting: [], members: [WORKFLOW]},
+      {position: 2, names: null, offered: [WORKFLOW, OTHER], fitting: [WORKFLOW], members: [WORKFLOW]});
     appends.forEach((one, n) => {
       history.attempted('append', [one], {aggregate: AGGREGATE, expects: n});
       confirm(one, {appended: true, aggregate: AGGREGATE, version: n + 1});
@@ -247,6 +253,11 @@ describe('the checker', () => {
       });
     }
 
+    test('what was published is stored as appended', async () => {
+      store.rows[0].appended = true;
+      await violates('content', /stored as appended, which was not attempted/, {id: events[0].event_id});
+    });
+
     test('one of two contents that were attempted under an id is right', async () => {
       const other = {...events[0], payload: '{}'};
       history.attempted('amqp', [other]);
@@ -277,7 +288,8 @@ describe('the checker', () => {
       const parts = [event(), event()];
       history.attempted('bulk', parts);
       store.store(parts[1], {appended: true});
-      await violates('bulks', /a part of the bulk is stored: its event 0 nowhere, its event 1 at 8/, {id: parts[1].event_id});
+      await violates('bulks', /a part of the bulk is stored: its event 0 nowhere, its event 1 at position 8/,
+        {id: parts[1].event_id});
     });
 
     test('its events are not next to each other', async () => {
@@ -337,7 +349,32 @@ describe('the checker', () => {
 
     test('there is an edge that no event names', async () => {
       store.edges.set(4, [3]);
-      await violates('causation', /edges to parents of position 4: missing \[\], too many \[3\]/, {id: appends[1].event_id});
+      await violates('causation', /edges to parents of position 4: missing \[\], too many \[3\]/,
+        {id: appends[1].event_id});
+    });
+  });
+
+  describe('memberships', () => {
+    test('an event is no member of the workflow that it names', async () => {
+      store.members[0].members = [];
+      await violates('memberships', /position 1 does not belong to workflow .*, which it names/, {id: events[0].event_id});
+    });
+
+    test("an event is no member of its cause's workflow", async () => {
+      store.members[1].members = [];
+      await violates('memberships', /position 2 does not belong to workflow .*, which its cause does/,
+        {id: events[1].event_id});
+    });
+
+    test('an event is a member of a workflow that nothing makes it', async () => {
+      store.members[1].members.push(randomUUID());
+      await violates('memberships', /position 2 belongs to workflow .*, which none of its causes does/);
+    });
+
+    test('one of several workflows is enough, and none of another project is', async () => {
+      store.members.push({position: 3, names: null, offered: [WORKFLOW, OTHER], fitting: [WORKFLOW, OTHER], members: [OTHER]},
+        {position: 4, names: null, offered: [WORKFLOW], fitting: [], members: []});
+      assert.ok((await verdict()).holds);
     });
   });
 
@@ -477,6 +514,25 @@ describe('the checker', () => {
     store.ids = async function* () { throw new Error('the database is gone'); };
     await violates('checked', /the database is gone/);
   });
+});
+
+test('a history holds all that its writer wrote before it was killed', () => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'god33-history-'));
+  try {
+    const module = new URL('history.mjs', import.meta.url);
+    const writer = spawnSync(process.execPath, ['--input-type=module', '--eval', `
+      import {History} from '${module}';
+      const history = History.open('${directory}', 'killed');
+      for (let n = 1; n <= 1000; ++n) history.note('n', {n});
+      process.kill(process.pid, 'SIGKILL');`]);
+    assert.equal(writer.signal, 'SIGKILL');
+    assert.throws(() => History.open(directory, 'killed'), /EEXIST/);
+    const [[name, file]] = writersOf(directory);
+    assert.equal(name, 'killed');
+    assert.deepEqual([...entriesOf(file)].map((entry) => entry.details.n), Array.from({length: 1000}, (_, n) => n + 1));
+  } finally {
+    rmSync(directory, {recursive: true});
+  }
 });
 
 test('a ledger finds ids among many, and keeps its columns while it grows', () => {

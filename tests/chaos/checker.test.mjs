@@ -20,6 +20,23 @@ const APPENDED = 60; // before a run ends
 const SEEN_WITHIN_MS = 3000;
 
 const PRODUCTION = {manager: {name: 'event-store-manager'}, api: {name: 'event-store-api'}};
+// What nobody may do to the tables, and what finds it.
+const TAMPERING = `
+  DELETE FROM events WHERE position = (
+    SELECT b.position FROM events AS a JOIN events AS b ON b.position = a.position + 1
+      AND b.recorded_at = a.recorded_at AND b.aggregate = a.aggregate
+    LIMIT 1);
+  UPDATE events SET payload = '{}', recorded_at = (SELECT min(recorded_at) FROM events), appended = true
+    WHERE position = (SELECT max(position) FROM events WHERE NOT appended);
+  UPDATE aggregates SET version = version + 1 WHERE aggregate = (SELECT min(aggregate) FROM aggregates);
+  DELETE FROM event_edges WHERE child_position = (SELECT max(child_position) FROM event_edges);
+  DELETE FROM memberships WHERE kind = 'w' AND position = (
+    SELECT max(position) FROM events WHERE workflow_id IS NOT NULL);
+  UPDATE workflow_state SET version = version + 1;
+  UPDATE dead_letters SET reason = 'other'`;
+const FOUND = ['confirmed', 'once', 'content', 'order', 'bulks', 'aggregates', 'dead_letters', 'causation', 'memberships',
+  'streams', 'bus', 'projections'];
+
 const faultyManager = (failpoints) => ({...PRODUCTION, manager: {name: 'event-store-manager-failpoints', failpoints}});
 const faultyApi = (failpoints) => ({...PRODUCTION, api: {name: 'event-store-api-failpoints', failpoints}});
 
@@ -36,8 +53,8 @@ describe('the checker finds', {concurrency: 3}, () => {
     setTimeout(() => process.exit(), 2000).unref(); // what a failed test has left behind ends here
   });
 
-  // The verdict on a load during which `meanwhile(set, load)` happens.
-  const run = async (name, executables, meanwhile = async () => {}) => {
+  // The verdict on a load during which `meanwhile(set, load)` happens. `tampering`: SQL after which there is another.
+  const run = async (name, executables, meanwhile = async () => {}, tampering = null) => {
     const state = path.join(directory, name);
     rmSync(state, {recursive: true, force: true});
     const set = await FailpointSet.start(servers, name, state, executables);
@@ -55,7 +72,10 @@ describe('the checker finds', {concurrency: 3}, () => {
       await load.end();
       history.close();
       assert.deepEqual(load.errors, []);
-      return await check({directory: account, set: set.checked, quiet});
+      const verdict = await check({directory: account, set: set.checked, quiet});
+      if (tampering === null) return verdict;
+      await set.admin.rows(tampering);
+      return [verdict, await check({directory: account, set: set.checked, quiet})];
     } finally {
       set.end();
     }
@@ -74,19 +94,21 @@ describe('the checker finds', {concurrency: 3}, () => {
     await load.flows(FLOWS_WITHIN_MS);
   };
 
-  test('nothing where no failpoint is on, though a manager is killed; and no other executable knows of them', async () => {
+  test('nothing in production, which knows no failpoint, though a manager is killed; then what is changed by hand', async () => {
     const all = 'ack_before_commit=on,before_commit=kill@20,cursor_apart=on,before_cursor=kill@3,' +
       'relay_without_confirm=on,head_after_rows=slow';
-    const verdict = await run('none', {
+    const [verdict, tampered] = await run('none', {
       manager: {...PRODUCTION.manager, failpoints: all}, api: {...PRODUCTION.api, failpoints: all}},
     async (set, load) => {
       const endBurst = await load.burst('poison', new Random(SEED));
       await set.services.get('manager-1').kill();
       await load.flows(FLOWS_WITHIN_MS);
       endBurst();
-    });
+    }, TAMPERING);
     assert.ok(verdict.holds, verdictText(verdict));
     for (const {name, checked} of verdict.invariants) assert.ok(checked > 0, `${name}: nothing was checked`);
+    const violated = tampered.invariants.filter((one) => !one.holds).map((one) => one.name);
+    assert.deepEqual(violated, FOUND, verdictText(tampered));
   });
 
   test('events that are lost because they were acked before their commit, and the manager was killed', async () => {

@@ -1,11 +1,16 @@
-// What is known of each id, in columns: some 70 bytes an id, so that millions fit.
+// What is known of each id, in columns: some 100 bytes an id, so that millions fit.
 
 const FIRST_ROOM = 1024;
 
 // Bits of `flags`.
 export const FLAG = {
-  attempted: 1, poison: 2, confirmed: 4, returned: 8, refused: 16, unknown: 32, dead: 64, appended: 128, relayed: 256,
-  idConflict: 512, inIds: 1024,
+  // What the history says.
+  attempted: 1 << 0, overBus: 1 << 1, byCall: 1 << 2, poison: 1 << 3,
+  confirmed: 1 << 4, returned: 1 << 5, refused: 1 << 6, idConflict: 1 << 7, unknown: 1 << 8,
+  // What the store says.
+  appended: 1 << 9, inIds: 1 << 10, dead: 1 << 11,
+  // What the consumer of the bus says.
+  relayed: 1 << 12,
 };
 
 const COLUMNS = {
@@ -118,6 +123,7 @@ function copy(column, length) {
 
 // Of ids of every version the parts are mixed: some begin with the time.
 function hash(a, b, c, d) {
-  const mixed = Math.imul(a ^ Math.imul(b, 0x85ebca6b), 0xc2b2ae35) ^ Math.imul(c ^ Math.imul(d, 0x27d4eb2f), 0x165667b1);
+  const head = Math.imul(a ^ Math.imul(b, 0x85ebca6b), 0xc2b2ae35);
+  const mixed = head ^ Math.imul(c ^ Math.imul(d, 0x27d4eb2f), 0x165667b1);
   return (mixed ^ (mixed >>> 15)) >>> 0;
 }

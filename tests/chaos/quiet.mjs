@@ -31,14 +31,24 @@ export function checkQuiet({ms, left}) {
 
 async function look(set) {
   const left = [];
-  let head = 0;
-  try {
-    head = await lookAtLog(set, left);
-    // It takes a second: only when all else is well.
-    if (left.length === 0) await lookAtQueue(set, left);
-    for (const service of set.services) await lookAtService(service, left);
-  } catch (error) {
-    left.push(error.message);
+  const told = async (what, looking) => {
+    try {
+      return await looking;
+    } catch (error) {
+      left.push(`${what}: ${error.message.trim()}`);
+      return 0;
+    }
+  };
+  const head = await told('the log can not be read', lookAtLog(set, left));
+  // It takes a second: only when all else is well.
+  if (left.length === 0) await told('the broker does not answer', lookAtQueue(set, left));
+  // What was in neither of the two when each was looked at may have been on its way from the one to the other.
+  if (left.length === 0) {
+    const later = await told('the log can not be read', lookAtLog(set, left));
+    if (later !== head) left.push(`the log grows: its end was ${head}, and then ${later}`);
+  }
+  for (const service of set.services) {
+    await told(`${service.name} (pid ${service.pid}) does not answer`, lookAtService(service, left));
   }
   return {head, left};
 }
@@ -68,16 +78,15 @@ function lookAtCursor({name, position, holder, held}, head, set, left) {
   else if (!lives) left.push(`the lease of ${name} is held by '${holder}', which is no process of this set that runs`);
 }
 
+// Asks the quorum queue itself: what lists of queues show of it is up to 5 s old.
 async function lookAtQueue(set, left) {
   const host = decodeURIComponent(new URL(set.urls.RABBITMQ_URL).pathname.slice(1)) || '/';
-  const text = await set.servers.rabbitmqctl('--quiet', '--formatter', 'json', 'list_queues', '--vhost', host, 'name',
-    'messages_ready', 'messages_unacknowledged', 'consumers');
-  const queue = JSON.parse(text).find(({name}) => name === QUEUE);
-  if (!queue) {
-    left.push(`there is no ${QUEUE}`);
-    return;
-  }
-  const {messages_ready: ready, messages_unacknowledged: unacked, consumers} = queue;
+  const answer = await set.servers.rabbitmqctl('eval', `
+    {ok, Queue} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"${host}">>, queue, <<"${QUEUE}">>)),
+    {ok, #{num_ready_messages := Ready, num_checked_out := Unacked, num_consumers := Consumers}, _} =
+      ra:consistent_query(amqqueue:get_pid(Queue), fun rabbit_fifo:overview/1),
+    {Ready, Unacked, Consumers}.`);
+  const [ready, unacked, consumers] = answer.match(/\d+/g).map(Number);
   if (ready + unacked > 0) left.push(`${ready} messages wait in ${QUEUE}, ${unacked} more are unacked`);
   if (consumers === 0) left.push(`nobody consumes ${QUEUE}`);
 }

@@ -66,6 +66,25 @@ export class Store {
     }
   }
 
+  // Events that could be members of workflows, or are: {position, names (the one its payload names, or null), offered
+  // (those of its known parents), fitting (of these, those of no other project), members (what it is a member of)}.
+  async* memberships() {
+    yield* this.#rows(`
+      SELECT position, workflow_id AS names, coalesce(offered, '{}') AS offered, coalesce(fitting, '{}') AS fitting,
+        coalesce(members, '{}') AS members
+      FROM events
+        LEFT JOIN (
+          SELECT child.position, array_agg(DISTINCT m.group_id) AS offered, array_agg(DISTINCT m.group_id) FILTER (
+              WHERE p.project IS NULL OR child.project IS NULL OR p.project = child.project) AS fitting
+          FROM events AS child JOIN event_edges AS edge ON edge.child_position = child.position
+            JOIN memberships AS m ON m.kind = 'w' AND m.position = edge.parent_position AND m.inherited
+            LEFT JOIN workflow_projects AS p ON p.workflow_id = m.group_id
+          GROUP BY child.position) AS inherited USING (position)
+        FULL JOIN (SELECT position, array_agg(group_id) AS members
+                   FROM memberships WHERE kind = 'w' GROUP BY position) AS own USING (position)
+      WHERE workflow_id IS NOT NULL OR offered IS NOT NULL OR members IS NOT NULL`);
+  }
+
   // {aggregate, version}
   async* aggregates() {
     yield* this.#rows('SELECT aggregate, version FROM aggregates');
