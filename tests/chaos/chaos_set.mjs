@@ -193,7 +193,7 @@ export class ChaosSet {
     const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size}m,mode=755`, 'tmpfs', this.smallDisk],
       {env: {PATH: '/usr/sbin:/usr/bin:/sbin:/bin'}, encoding: 'utf8'});
     if (mount.status !== 0) {
-      this.cannot.disk = `no file system can be mounted here: ${(mount.stderr ?? String(mount.error)).trim()}`;
+      this.cannot.disk = `no file system can be mounted here: ${(mount.stderr ?? String(mount.error)).trim().split('\n')[0]}`;
       return;
     }
     this.#disk = new Lifeline('umount -l "$0"', [this.smallDisk], {PATH: '/usr/sbin:/usr/bin:/sbin:/bin'});
