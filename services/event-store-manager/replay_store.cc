@@ -76,8 +76,10 @@ constexpr pg::Statement kCancel = {"cancel_replay", R"sql(
   UPDATE replays SET state = 'cancelled', updated_at = clock_timestamp()
   WHERE replay_id = $1::uuid AND state = 'running')sql"};
 
+// A job that was saved at a time still to come is from before the clock was set back: it is due, too.
 constexpr pg::Statement kTakeDue = {"take_replay", "SELECT " GOD33_REPLAY_COLUMNS R"sql(
-  FROM replays WHERE state = 'running' AND next_at <= clock_timestamp()
+  FROM replays
+  WHERE state = 'running' AND (next_at <= clock_timestamp() OR updated_at > clock_timestamp())
   ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED)sql"};
 
 constexpr pg::Statement kNextDue = {"next_replay", R"sql(

@@ -8,6 +8,7 @@ import {pause} from '../e2e/support/wait.mjs';
 const CALL_MS = 4000;
 const RETRY_MS = 100;
 const MOST_IN_BULK = 30;
+const MOST_ERRORS = 10; // that are kept
 
 // What a client may meet while servers fail, and answers with another try. INTERNAL and UNKNOWN: a connection that
 // breaks in the middle of a frame.
@@ -21,10 +22,10 @@ export class Aggregate {
 }
 
 export class Appender {
-  // `transport`: see below. `bulk`: whether it appends several at once. `contested`: whether others write to its
+  // `transport`: see below. `options`: {aggregate, bulk, contested, pauseMs, onStored}. `bulk`: whether it appends several at once. `contested`: whether others write to its
   // aggregate, so that it may be refused. `onStored(event)` hears of what was stored.
-  constructor(history, random, transport, {aggregate = new Aggregate(), bulk = false, contested = false, pauseMs, onStored}) {
-    Object.assign(this, {history, random, transport, aggregate, bulk, contested, pauseMs, onStored});
+  constructor(history, random, transport, options) {
+    Object.assign(this, {aggregate: new Aggregate(), bulk: false, contested: false, history, random, transport, ...options});
   }
 
   answered = 0; // events
@@ -113,7 +114,8 @@ export class Appender {
   // Where others write, somebody else was faster; the version that is now there is in the message's metadata.
   #refused(error) {
     if (this.contested && error.reason === 'VERSION_CONFLICT') return;
-    if (this.errors.length < 10) this.errors.push(`${this.aggregate.name}: ${error.code} ${error.reason}: ${error.message}`);
+    if (this.errors.length >= MOST_ERRORS) return;
+    this.errors.push(`${this.aggregate.name}: ${error.code} ${error.reason}: ${error.message}`);
   }
 }
 
@@ -128,9 +130,10 @@ export class GrpcTransport {
 
   async append(events, {aggregate, expects}, bulk) {
     const request = {aggregate, expected_version: expects};
-    const messages = events.map((event) => ({...event, timestamp: timestampOf(event), payload: {text: JSON.stringify(event.payload)}}));
-    if (bulk) return (await this.#next().call('AppendEvents', {...request, events: messages}, {deadline: CALL_MS})).results;
-    return [await this.#next().call('AppendEvent', {...request, event: messages[0]}, {deadline: CALL_MS})];
+    const messages = events.map((event) =>
+      ({...event, timestamp: timestampOf(event), payload: {text: JSON.stringify(event.payload)}}));
+    const call = (method, fields) => this.#next().call(method, {...request, ...fields}, {deadline: CALL_MS});
+    return bulk ? (await call('AppendEvents', {events: messages})).results : [await call('AppendEvent', {event: messages[0]})];
   }
 
   close() {

@@ -14,6 +14,7 @@ import {freePorts} from './free_ports.mjs';
 import {Proxy} from './proxy.mjs';
 
 const FAKETIME = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1';
+const FAKETIME_THREADS = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';
 const SMALL_DISK_MIB = 1024; // of which 30 are added for each minute of load
 const SMALL_DISK_MIB_A_MINUTE = 30;
 const SERVER_PORTS = ['POSTGRES', 'RABBITMQ', 'RABBITMQ_MANAGEMENT', 'RABBITMQ_PROMETHEUS', 'RABBITMQ_DIST', 'EPMD'];
@@ -36,7 +37,7 @@ export const CONNECTIONS = EDGES.map((edge) => edge.name);
 export const DAMAGEABLE = EDGES.filter((edge) => edge.protocol !== null).map((edge) => edge.name);
 
 export class ChaosSet {
-  // `wants`: {smallDisk, clock}: whether PostgreSQL gets a disk that can be filled, a clock that can be set.
+  // `wants`: {smallDisk, clocks}: whether PostgreSQL gets a disk that can be filled; whether clocks can be set.
   // `onDeath(name, how)` hears of services that end although nobody made them.
   static async start(directory, {minutes, wants, onDeath}) {
     const set = new ChaosSet(directory, onDeath);
@@ -106,9 +107,9 @@ export class ChaosSet {
     this.services.get(name).signal(signal);
   }
 
-  // Seconds by which PostgreSQL's clock differs from the machine's from about a second on.
-  setClock(seconds) {
-    writeFileSync(this.#clockFile, `${seconds < 0 ? '' : '+'}${seconds}\n`);
+  // Seconds by which the clock of postgres or a service differs from the machine's from about a second on.
+  setClock(name, seconds) {
+    writeFileSync(this.#clockFile(name), `${seconds < 0 ? '' : '+'}${seconds}\n`);
   }
 
   // The disk that PostgreSQL is on, if it is a small one.
@@ -138,8 +139,8 @@ export class ChaosSet {
     await this.servers?.end();
     await this.#disk?.end();
     // What libfaketime leaves of a process that was killed.
-    for (const pid of postmasters) {
-      for (const name of [`faketime_shm_${pid}`, `sem.faketime_sem_${pid}`]) rmSync(path.join('/dev/shm', name), {force: true});
+    for (const pid of this.#clocks ? [...postmasters, ...this.#servicePids] : []) {
+      for (const name of ['faketime_shm', 'sem.faketime_sem']) rmSync(`/dev/shm/${name}_${pid}`, {force: true});
     }
   }
 
@@ -148,13 +149,15 @@ export class ChaosSet {
   #ending = false;
   #disk;
   #ports;
+  #clocks = false;
+  #servicePids = new Set();
 
   get #serversDirectory() {
     return path.join(this.directory, 'servers');
   }
 
-  get #clockFile() {
-    return path.join(this.directory, 'clock');
+  #clockFile(name) {
+    return path.join(this.directory, 'clocks', name);
   }
 
   async #start(minutes, wants) {
@@ -162,7 +165,7 @@ export class ChaosSet {
     chmodSync(this.directory, 0o755); // PostgreSQL runs as a user of its own if we are root
     mkdirSync(this.#serversDirectory);
     if (wants.smallDisk) this.#makeSmallDisk(minutes);
-    if (wants.clock) this.#makeClock();
+    if (wants.clocks) this.#makeClocks();
     await this.#choosePorts();
     this.servers = await Servers.start(this.#serversDirectory);
     if (wants.smallDisk && this.cannot.disk === null) await this.#keepLogSmall();
@@ -190,7 +193,7 @@ export class ChaosSet {
     const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size}m,mode=755`, 'tmpfs', this.smallDisk],
       {env: {PATH: '/usr/sbin:/usr/bin:/sbin:/bin'}, encoding: 'utf8'});
     if (mount.status !== 0) {
-      this.cannot.disk = `no file system can be mounted here: ${(mount.stderr ?? String(mount.error)).trim()}`;
+      this.cannot.disk = `no file system can be mounted here: ${(mount.stderr ?? String(mount.error)).trim().split('\n')[0]}`;
       return;
     }
     this.#disk = new Lifeline('umount -l "$0"', [this.smallDisk], {PATH: '/usr/sbin:/usr/bin:/sbin:/bin'});
@@ -203,21 +206,29 @@ export class ChaosSet {
     await this.admin.rows('SELECT pg_reload_conf()');
   }
 
-  #makeClock() {
-    if (!existsSync(FAKETIME)) {
+  #makeClocks() {
+    if (!existsSync(FAKETIME) || !existsSync(FAKETIME_THREADS)) {
       this.cannot.clock = 'libfaketime is not installed (Debian: apt-get install libfaketime)';
       return;
     }
-    this.setClock(0);
-    writeFileSync(path.join(this.#serversDirectory, 'postgres.env'), [`LD_PRELOAD=${FAKETIME}`,
-      `FAKETIME_TIMESTAMP_FILE=${this.#clockFile}`, 'FAKETIME_CACHE_DURATION=1', 'FAKETIME_DONT_FAKE_MONOTONIC=1',
-      ''].join('\n'));
+    this.#clocks = true;
+    mkdirSync(path.join(this.directory, 'clocks'));
+    for (const name of ['postgres', ...SERVICES]) this.setClock(name, 0);
+    const environment = Object.entries(this.#clockEnvironment('postgres', FAKETIME));
+    writeFileSync(path.join(this.#serversDirectory, 'postgres.env'),
+      environment.map(([name, value]) => `${name}=${value}\n`).join(''));
+  }
+
+  #clockEnvironment(name, library) {
+    if (!this.#clocks) return {};
+    return {LD_PRELOAD: library, FAKETIME_TIMESTAMP_FILE: this.#clockFile(name), FAKETIME_CACHE_DURATION: '1',
+      FAKETIME_DONT_FAKE_MONOTONIC: '1'};
   }
 
   // Pids of all that ever were.
   #postmasters() {
     const log = path.join(this.#serversDirectory, 'log/postgres.log');
-    if (this.cannot.clock !== null || !existsSync(log)) return [];
+    if (!existsSync(log)) return [];
     return [...readFileSync(log, 'utf8').matchAll(/ \[(\d+)\] .*starting PostgreSQL /g)].map(([, pid]) => pid);
   }
 
@@ -233,8 +244,9 @@ export class ChaosSet {
   }
 
   #makeService(name) {
-    const service = new Service(EXECUTABLES[name], {...this.#ports.get(name), ...this.#environmentOf(name)},
-      path.join(this.directory, 'log', `${name}.log`));
+    const service = new Service(EXECUTABLES[name], {
+      ...this.#ports.get(name), ...this.#clockEnvironment(name, FAKETIME_THREADS), ...this.#environmentOf(name),
+    }, path.join(this.directory, 'log', `${name}.log`));
     this.services.set(name, service);
     return service;
   }
@@ -259,6 +271,7 @@ export class ChaosSet {
 
   // Until it ends.
   async #watch(name, service) {
+    this.#servicePids.add(service.pid);
     const how = await service.exited;
     if (!this.#ending && !this.#expected.delete(name)) this.#onDeath(name, how);
   }

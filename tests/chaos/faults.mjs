@@ -18,6 +18,7 @@ const FILL_BYTES = 1 << 20;
 const FILL_EVERY_MS = 200;
 
 const nothing = () => null;
+const clockOf = (name) => `clock of ${name}`;
 
 // ---- Services
 
@@ -72,10 +73,11 @@ const freezeServer = (server, about, seconds) => onServer(server, `freeze_${serv
   ({set}) => set.servers.freeze(server));
 
 const killBackend = onServer('postgres', 'kill_backend',
-  'kill -9 of one PostgreSQL backend in use: the server throws all out and recovers', [0, 0], async ({set}, target, random) => {
+  'kill -9 of one PostgreSQL backend in use: the server throws all out and recovers', [0, 0],
+  async ({set}, target, random) => {
     const rows = await set.admin.rows(`
-      SELECT pid FROM pg_stat_activity WHERE usename IN ('god33_writer', 'god33_reader') ORDER BY state_change DESC LIMIT $1`,
-    ENOUGH_BACKENDS);
+      SELECT pid FROM pg_stat_activity WHERE usename IN ('god33_writer', 'god33_reader')
+      ORDER BY state_change DESC LIMIT $1`, ENOUGH_BACKENDS);
     const killed = rows.length > 0 ? random.pick(rows).pid : null;
     if (killed !== null) process.kill(killed, 'SIGKILL');
     return async () => {
@@ -143,18 +145,20 @@ const diskFull = {
   },
 };
 
+// A service's clock only goes ahead, and is set back then: libfaketime does not reach the waits that Abseil makes by
+// itself, which would return at once, again and again, while the clock is behind the machine's.
 const clockJump = {
   name: 'clock_jump',
-  about: "PostgreSQL's clock jumps ahead or back by a minute to two hours, and back again",
-  targets: ['postgres'],
+  about: "the clock of PostgreSQL or a service jumps by a minute to two hours (a service's: ahead), and back again",
+  targets: ['postgres', ...SERVICES],
   seconds: [3, 12],
-  touches: () => ['clock'],
+  touches: (target) => [clockOf(target)],
   impossible: (set) => set.cannot.clock,
   begin({set}, target, random) {
-    const jump = random.between(60, 7200) * random.pick([1, -1]);
-    set.setClock(jump);
+    const jump = random.between(60, 7200) * (target === 'postgres' ? random.pick([1, -1]) : 1);
+    set.setClock(target, jump);
     return () => {
-      set.setClock(0);
+      set.setClock(target, 0);
       return {jump};
     };
   },
@@ -166,15 +170,15 @@ const staleLeases = {
   about: "both managers are killed while PostgreSQL's clock is ahead, and started when it is right again",
   targets: ['managers'],
   seconds: [0, 3],
-  touches: () => ['clock', ...MANAGERS],
+  touches: () => [clockOf('postgres'), ...MANAGERS],
   impossible: (set) => set.cannot.clock,
   async begin({set}, target, random) {
     const jump = random.between(60, 7200);
-    set.setClock(jump);
+    set.setClock('postgres', jump);
     await pause(LEASES_RENEWED_MS);
     await Promise.all(MANAGERS.map((manager) => set.killService(manager)));
     return async () => {
-      set.setClock(0);
+      set.setClock('postgres', 0);
       await pause(CLOCK_SET_MS);
       await Promise.all(MANAGERS.map((manager) => set.startService(manager)));
       return {jump};
@@ -251,4 +255,5 @@ const KINDS = [
   onProducers('poison', 'half of the messages can not be stored', [3, 8]),
 ];
 
-export const FAULTS = new Map(KINDS.map((kind) => [kind.name, {touches: (target) => [target], impossible: nothing, ...kind}]));
+export const FAULTS = new Map(KINDS.map((kind) =>
+  [kind.name, {touches: (target) => [target], impossible: nothing, ...kind}]));

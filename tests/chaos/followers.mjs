@@ -104,7 +104,8 @@ export class SourceFollower extends Follower {
   // As long as the EventSource comes back by itself; not after an answer that is no stream.
   connect() {
     return new Promise((resolve) => {
-      const source = new EventSource(`${this.#url}?after=${this.position}`, {fetch: (url, init) => this.#fetch(url, init)});
+      const source = new EventSource(`${this.#url}?after=${this.position}`,
+        {fetch: (url, init) => this.#fetch(url, init)});
       let subscribed = false;
       const ended = (reason) => {
         if (subscribed) this.ended(reason);
@@ -123,7 +124,8 @@ export class SourceFollower extends Follower {
         subscribed = true;
         this.subscribed(this.position);
       });
-      source.addEventListener('event', (event) => this.seen(Number(event.lastEventId), JSON.parse(event.data).data.event_id));
+      source.addEventListener('event', (event) =>
+        this.seen(Number(event.lastEventId), JSON.parse(event.data).data.event_id));
       source.addEventListener('error', (error) => {
         if (source.readyState === EventSource.CLOSED) end(`closed ${error.code ?? ''}`.trim());
         else ended('reconnects');
@@ -150,7 +152,8 @@ export class SourceFollower extends Follower {
         controller.enqueue(chunk);
       },
     }));
-    return {body, url: response.url, status: response.status, redirected: response.redirected, headers: response.headers};
+    const {status, redirected, headers} = response;
+    return {body, url: response.url, status, redirected, headers};
   }
 }
 

@@ -92,7 +92,8 @@ export class Load {
   async flows(within) {
     const before = this.figures;
     const position = Math.max(...this.followers.map((follower) => follower.position));
-    await until('the load flows', () => this.figures.published > before.published && this.figures.appended > before.appended &&
+    await until('the load flows', () =>
+      this.figures.published > before.published && this.figures.appended > before.appended &&
       this.followers.every((follower) => follower.position > position), {within});
   }
 
@@ -151,7 +152,8 @@ export class Load {
     for (let n = 0; n < PRODUCERS; ++n) {
       const traffic = new Traffic(random, () => random.pick(this.#stored));
       this.#traffics.push(traffic);
-      this.#producers.push(new Producer(history, set.rabbitUrl('producers>rabbitmq'), traffic, MESSAGES_A_SECOND).start());
+      this.#producers.push(new Producer(history, set.rabbitUrl('producers>rabbitmq'), traffic, MESSAGES_A_SECOND));
+      this.#producers[n].start();
     }
   }
 

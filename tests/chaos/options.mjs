@@ -36,7 +36,9 @@ function parse(args) {
 
 function seedOf(text) {
   const seed = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(seed)) throw new UsageError(`--seed: a whole number from 0 to 2^53 - 1, not "${text}"`);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(seed)) {
+    throw new UsageError(`--seed: a whole number from 0 to 2^53 - 1, not "${text}"`);
+  }
   return seed;
 }
 
@@ -52,7 +54,8 @@ function minutesOf(text) {
 function kindsOf(text) {
   const asked = new Set(text.split(','));
   for (const name of asked) {
-    if (!FAULTS.has(name)) throw new UsageError(`--faults: there is no "${name}"; there are ${[...FAULTS.keys()].join(', ')}`);
+    if (FAULTS.has(name)) continue;
+    throw new UsageError(`--faults: there is no "${name}"; there are ${[...FAULTS.keys()].join(', ')}`);
   }
   return [...FAULTS.keys()].filter((name) => asked.has(name));
 }

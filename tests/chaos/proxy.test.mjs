@@ -40,7 +40,8 @@ describe('frames', () => {
     for (const direction of ['requests', 'answers']) {
       test(`${name}: ${direction} pass as they are, in whatever pieces they come`, () => {
         for (let i = 0; i < 20; ++i) {
-          const {bytes, damaged} = passInPieces(new Framing(PROTOCOLS[name][direction]), sent[direction], random, () => false);
+          const framing = new Framing(PROTOCOLS[name][direction]);
+          const {bytes, damaged} = passInPieces(framing, sent[direction], random, () => false);
           assert.deepEqual(bytes, sent[direction]);
           assert.equal(damaged, 0);
         }
@@ -50,7 +51,11 @@ describe('frames', () => {
         for (let i = 0; i < 20; ++i) {
           let done = false;
           const framing = new Framing(PROTOCOLS[name][direction]);
-          const {bytes, damaged} = passInPieces(framing, sent[direction], random, (n) => n > 50 && !done && (done = true));
+          const {bytes, damaged} = passInPieces(framing, sent[direction], random, (n) => {
+            const now = n > 50 && !done;
+            done ||= now;
+            return now;
+          });
           assert.equal(bytes.length, sent[direction].length);
           const changed = [...bytes.keys()].filter((at) => bytes[at] !== sent[direction][at]);
           assert.equal(changed.length > 0, damaged > 0);

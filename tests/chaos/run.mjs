@@ -11,7 +11,7 @@ import {Random} from './random.mjs';
 import {schedule} from './schedule.mjs';
 import {settle, SETTLED_WITHIN_MS} from './settle.mjs';
 
-const NEED_CLOCK = ['clock_jump', 'stale_leases'];
+const NEED_CLOCKS = ['clock_jump', 'stale_leases'];
 const FLOWS_WITHIN_MS = 30_000;
 const CALM_MS = 3000; // of load after the last fault
 const LOAD_SEED = 33; // so that the load's numbers are others than the schedule's
@@ -44,7 +44,7 @@ export class Run {
     this.#say('starting PostgreSQL, RabbitMQ and the services');
     this.set = await ChaosSet.start(this.directory, {
       minutes,
-      wants: {smallDisk: kinds.includes('disk_full'), clock: kinds.some((kind) => NEED_CLOCK.includes(kind))},
+      wants: {smallDisk: kinds.includes('disk_full'), clocks: kinds.some((kind) => NEED_CLOCKS.includes(kind))},
       onDeath: (name, how) => this.#died(name, how),
     });
     if (this.interrupted) return;

@@ -9,7 +9,7 @@ const MOST_APART_S = 3; // the second begins so much later at most
 const REST_S = [1, 5];
 
 // How often a kind is in a deck of those that were chosen.
-const COPIES = new Map([['kill', 3], ['freeze', 3], ['corrupt', 2], ['half_open', 2]]);
+const COPIES = new Map([['kill', 3], ['freeze', 3], ['corrupt', 2], ['half_open', 2], ['clock_jump', 2]]);
 
 // Kinds whose every target is hit before anything else is, so that a short run has them all.
 const FIRST = ['kill', 'kill_postgres', 'kill_rabbitmq'];

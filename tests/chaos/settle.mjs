@@ -23,8 +23,8 @@ export async function settle(set, load, since) {
   // Who does not come to the end is the checker's to report.
   const atEnd = () => load.followers.every((follower) => follower.position >= quiet.head);
   await until('all clients are at the end of the log', atEnd, {within: left()}).catch(() => {});
-  await until('the consumer has all that was relayed', async () => load.relayed >= await lastAppended(set), {within: left()})
-    .catch(() => {});
+  const allRelayed = async () => load.relayed >= await lastAppended(set);
+  await until('the consumer has all that was relayed', allRelayed, {within: left()}).catch(() => {});
   return {quiet, stuck};
 }
 

@@ -37,7 +37,8 @@ export class Traffic {
     ++this.#count;
     const due = this.#late.findIndex((each) => each.due <= this.#count);
     if (due >= 0) return this.#late.splice(due, 1)[0].message;
-    const rates = Object.assign({again: AGAIN, late: LATE, poison: POISON}, ...[...this.bursts].map((name) => IN_BURST[name]));
+    const bursts = [...this.bursts].map((name) => IN_BURST[name]);
+    const rates = Object.assign({again: AGAIN, late: LATE, poison: POISON}, ...bursts);
     if (this.#random.chance(rates.poison)) return this.#poison();
     const message = this.#tell(rates);
     if (!this.#random.chance(rates.late)) return message;
@@ -68,7 +69,8 @@ export class Traffic {
     const taken = this.#stored();
     if (taken && this.#random.chance(0.2)) {
       const other = {...taken, payload: {other: this.#count}};
-      return {id: null, reasons: ['id_conflict'], routingKey: other.event_type, body: JSON.stringify(other), again: false};
+      const body = JSON.stringify(other);
+      return {id: null, reasons: ['id_conflict'], routingKey: other.event_type, body, again: false};
     }
     const [reasons, body] = this.#random.pick(POISONS)(this.#count);
     return {id: null, reasons, routingKey: 'poison', body, again: false};

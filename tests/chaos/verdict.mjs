@@ -8,7 +8,8 @@ const COMMAND = 'god33 chaos run';
 // load: what was done; directory; kept: whether it stays; violations: what the run found; check: see check.mjs, null
 // when it was interrupted}
 export async function verdictOf(run, {seed, minutes, kinds, keep, all}) {
-  const checked = run.interrupted ? null : await check({directory: run.history, set: run.set.checked, quiet: run.quiet});
+  const checked = run.interrupted ? null :
+    await check({directory: run.history, set: run.set.checked, quiet: run.quiet});
   const held = run.violations.length === 0 && (checked?.holds ?? true);
   const verdict = !held ? 'violated' : run.interrupted ? 'interrupted' : 'held';
   return {
@@ -35,7 +36,7 @@ export function asText({verdict, seed, again, faults, skipped, load, directory, 
     ...Object.entries(skipped).map(([kind, why]) => `skipped  ${kind}: ${why}`),
     `load     ${Object.entries(load).map(([name, value]) => `${value} ${name}`).join(', ')}`,
     `seed     ${seed}; again: ${again}`,
-    ...(kept ? [`kept     ${directory}: history/ (what was done and seen), log/ (of services and servers), event_store.dump`] : []),
+    ...(kept ? [`kept     ${directory}: history/ (what was done and seen), log/, event_store.dump`] : []),
     `verdict  ${verdict}`,
   ];
   return `${lines.join('\n')}\n`;

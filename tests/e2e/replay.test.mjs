@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import {randomUUID} from 'node:crypto';
 import {after, before, describe, test} from 'node:test';
 import {ForeignQueue, withChannel} from './support/bus.mjs';
+import {Database} from './support/database.mjs';
 import {BASE_ENVIRONMENT, executable} from './support/environment.mjs';
 import {canonicalText, EXCHANGE} from './support/events.mjs';
 import {EventStoreClient} from './support/grpc.mjs';
@@ -180,6 +181,16 @@ describe('replay', () => {
     await set.servers.restartServer('rabbitmq');
     const replay = await ended(id);
     assert.deepEqual([replay.state, replay.published >= EVENTS], ['completed', true]);
+  });
+
+  test('a clock that is set back does not hold it up', async () => {
+    const {replay_id: id} = await start({workflow_id: workflow, rate: 100});
+    await until('it has begun', async () => (await get(id)).published > 0);
+    // As if the clock had been an hour ahead when the last step was saved.
+    await new Database(set.urls.GOD33_ADMIN_DATABASE_URL).rows(`
+      UPDATE replays SET updated_at = updated_at + interval '1 hour', next_at = next_at + interval '1 hour'
+      WHERE replay_id = $1`, id);
+    assert.equal((await ended(id)).published, EVENTS);
   });
 
   test('events that nobody takes are counted', async () => {

@@ -32,8 +32,9 @@ export class Publisher {
         correlationId, // recognises a message that comes back
         ...properties,
       }, (error) => {
+        const returned = this.#returned.delete(correlationId);
         if (error) reject(error);
-        else if (this.#returned.delete(correlationId)) reject(Object.assign(new Error(`no queue takes ${routingKey}`), {returned: true}));
+        else if (returned) reject(Object.assign(new Error(`no queue takes ${routingKey}`), {returned}));
         else resolve();
       });
     });
