@@ -58,7 +58,7 @@ const BLOCKS = {
   },
   'tests/fuzz/README.md': {
     './dev test fuzz': {skip: './dev test runs the targets'},
-    'build/fuzz/bin/fuzz_message -merge=1': {skip: 'it changes the tree'},
+    'build/asan/bin/fuzz_message -merge=1': {skip: 'it changes the tree'},
   },
   'tests/e2e/README.md': {'./dev test e2e': {skip: 'it would run this test'}},
   'tests/chaos/README.md': {

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # run.sh EXECUTABLE [SECONDS [CORPUS]]: one fuzz target: its corpus in the tree, then new inputs for SECONDS
 # (default 10). Those that reach new code stay in the directory CORPUS, where a later run goes on; without
-# one they are forgotten. What breaks a property, crashes, hangs or takes too much memory is kept beside the
-# executables, in ../found, and named.
+# one they are forgotten. What breaks a property, crashes, hangs or takes too much memory is kept in
+# build/fuzz/found, and named.
 set -euo pipefail
 
 HERE=$(cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
@@ -10,7 +10,7 @@ executable=$(realpath -- "$1")
 seconds=${2:-10}
 corpus=${3:-}
 name=${executable##*/fuzz_}
-found=${executable%/*/*}/found/$name
+found=$(realpath -m -- "$HERE/../../build/fuzz/found/$name")
 
 if [[ -z $corpus ]]; then
   corpus=$(mktemp -d)
@@ -35,6 +35,8 @@ options=(
   -print_final_stats=1
 )
 
+# Which lines of domain code run is counted for other tests.
+export LLVM_PROFILE_FILE=/dev/null
 # For stack traces with lines.
 export ASAN_SYMBOLIZER_PATH=/usr/lib/llvm-14/bin/llvm-symbolizer
 

@@ -1,6 +1,9 @@
 #include "base/breaker.h"
 
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <thread>
+#include <vector>
 
 #include "testing/fake_clock.h"
 
@@ -53,6 +56,20 @@ TEST_CASE_METHOD(Fixture, "one call only may probe a half-open breaker") {
   CHECK_FALSE(breaker.Allow());
   clock.Advance(absl::Hours(1));
   CHECK_FALSE(breaker.Allow());
+}
+
+TEST_CASE_METHOD(Fixture, "of many callers at once, one may probe") {
+  for (int round = 0; round < 20; ++round) {
+    breaker.Failed();
+    clock.Advance(absl::Hours(1));
+    std::atomic<int> probes = 0;
+    std::vector<std::thread> callers;
+    for (int i = 0; i < 4; ++i) {
+      callers.emplace_back([this, &probes] { probes += breaker.Allow() ? 1 : 0; });
+    }
+    for (std::thread& caller : callers) caller.join();
+    CHECK(probes == 1);
+  }
 }
 
 TEST_CASE_METHOD(Fixture, "a probe that succeeds closes the breaker") {

@@ -63,6 +63,16 @@ TEST_CASE("nested fields of the same names are not looked at") {
   CHECK_FALSE(Of(StrCat(R"({"context":{"workflow_id":")", kA, R"("}})")).workflow_id);
 }
 
+TEST_CASE("the project alone is the one that all facts have") {
+  for (const char* payload :
+       {R"({"project_name":"shop","x":{"project_name":"other"}})", "{}", R"({"project_name":7})",
+        R"({"project_name":"a","project_name":"b"})"}) {
+    CAPTURE(payload);
+    CHECK(ProjectNamedIn(payload) == Of(payload).project);
+  }
+  CHECK(ProjectNamedIn(R"({"project_name":"shop"})") == "shop");
+}
+
 TEST_CASE("of duplicate members the last counts") {
   const Facts facts =
       Of(StrCat(R"({"workflow_id":")", kA, R"(","project_name":"a","workflow_id":")", kB,

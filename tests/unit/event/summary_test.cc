@@ -57,6 +57,10 @@ TEST_CASE("a summary says what the payload of a known type says") {
         "Blocked: no key; needs a key");
   CHECK(SummaryOf("agent.letta.session.failed", R"({"failure_reason":"out of memory"})") ==
         "Session failed: out of memory");
+  CHECK(SummaryOf("agent.letta.session.paused", R"({"reason":"lunch"})") ==
+        "Session paused: lunch");
+  CHECK(SummaryOf("agent.letta.session.resumed", R"({"checkpoint_id":"c3"})") ==
+        "Session resumed from checkpoint c3");
   CHECK(SummaryOf("agent.letta.session.recovery.started",
                   R"({"recovering_from_checkpoint":"c9","new_session_id":"n"})") ==
         "Recovery started from checkpoint c9, in session n");
@@ -96,6 +100,10 @@ TEST_CASE("who acts stands in for a name that the payload lacks") {
   envelope.payload = "{}";
   envelope.agent_context = AgentContext{.type = "bmad-architect"};
   CHECK(Summarize(envelope) == "bmad-architect hands a task over");
+  envelope.agent_context->name = "";
+  CHECK(Summarize(envelope) == "bmad-architect hands a task over");
+  envelope.agent_context->name = "Ada";
+  CHECK(Summarize(envelope) == "Ada hands a task over");
 }
 
 TEST_CASE("a summary is one line without anything that acts on a terminal") {
@@ -103,6 +111,23 @@ TEST_CASE("a summary is one line without anything that acts on a terminal") {
         "A b: one two\xEF\xBF\xBD [31m three");
   CHECK(SummaryOf("a.b", R"({"summary":"\ud800 half a pair"})") == "A b: \xEF\xBF\xBD half a pair");
   CHECK(SummaryOf("a.b", R"({"summary":"\n","message":"x"})") == "A b: x");
+}
+
+// By hand, so that a slip in the ranges shows: each mark that turns the reading direction or ends a line, and
+// its neighbours, which only show something.
+TEST_CASE("marks of direction become blanks, what is beside them stays") {
+  for (const char* mark :
+       {"\u061C", "\u200E", "\u200F", "\u2028", "\u2029", "\u202A", "\u202B", "\u202C", "\u202D",
+        "\u202E", "\u2066", "\u2067", "\u2068", "\u2069", "\u007F"}) {
+    CAPTURE(mark);
+    CHECK(SummaryOf("a.b", StrCat(R"({"summary":"x)", mark, R"(y"})")) == "A b: x y");
+  }
+  for (const char* sign : {"\u061B", "\u061D", "\u200D", "\u2010", "\u2027", "\u202F", "\u2065",
+                           "\u206A", "\u2126", "\u0660"}) {
+    CAPTURE(sign);
+    CHECK(SummaryOf("a.b", StrCat(R"({"summary":"x)", sign, R"(y"})")) ==
+          StrCat("A b: x", sign, "y"));
+  }
 }
 
 TEST_CASE("a long summary is cut between characters and says so") {

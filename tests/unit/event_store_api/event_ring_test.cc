@@ -1,6 +1,10 @@
 #include "services/event-store-api/event_ring.h"
 
+#include <algorithm>
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <thread>
+#include <vector>
 
 namespace god33::api {
 namespace {
@@ -107,6 +111,40 @@ TEST_CASE("starting again drops all there was") {
   CHECK(ring.After(kLog, {1, 0}).where == Where::kAtEnd);
   CHECK(ring.After(kOtherLog, {1, 0}).where == Where::kBehind);
   CHECK(ring.After(kOtherLog, {3, 0}).where == Where::kAtEnd);
+}
+
+TEST_CASE("many follow the ring while it is written, and each is given what follows its point") {
+  constexpr std::int64_t kEnd = 5000;
+  EventRing ring(50, 10'000);
+  ring.Start(kLog, {0, 0});
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 3; ++i) {
+    readers.emplace_back([&ring, &wrong] {
+      StreamPoint point;
+      while (point < StreamPoint{kEnd, 0}) {
+        const EventRing::Found found = ring.After(kLog, point);
+        if (found.where == Where::kInside) {
+          const StreamBatch& batch = *found.batch;
+          const auto position =
+              batch.after.position + static_cast<std::int64_t>(batch.entries.size());
+          if (batch.after > point || batch.end <= point || batch.end.position != position) ++wrong;
+          point = batch.end;
+        } else if (found.where == Where::kBehind) {
+          point = ring.end();
+        } else {
+          std::this_thread::yield();
+        }
+      }
+    });
+  }
+  for (std::int64_t after = 0; after < kEnd;) {
+    const std::int64_t end = std::min(after + 1 + after % 7, kEnd);
+    ring.Add(Batch(after, end));
+    after = end;
+  }
+  for (std::thread& reader : readers) reader.join();
+  CHECK(wrong == 0);
 }
 
 }  // namespace

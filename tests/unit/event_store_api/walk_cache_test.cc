@@ -1,6 +1,8 @@
 #include "services/event-store-api/walk_cache.h"
 
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <thread>
 #include <vector>
 
 namespace god33::api {
@@ -60,6 +62,27 @@ TEST_CASE("large walks make room for each other") {
   CHECK(cache.Find(KeyOf(2)) == nullptr);
   CHECK(cache.Find(KeyOf(1)) != nullptr);
   CHECK(cache.Find(KeyOf(3)) != nullptr);
+}
+
+TEST_CASE("walks are put and found by many at once") {
+  WalkCache cache;
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&cache, &wrong] {
+      for (int round = 0; round < 500; ++round) {
+        const std::int64_t root = 2 + round % 40;  // more than stay
+        const auto found = cache.Find(KeyOf(root));
+        if (found == nullptr) {
+          cache.Put(KeyOf(root), ReachOf(root));
+        } else if (found->walk.nodes().size() != static_cast<std::size_t>(root)) {
+          ++wrong;
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(wrong == 0);
 }
 
 }  // namespace
