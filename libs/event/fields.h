@@ -49,7 +49,7 @@ class Fields {
   const Entry* Find(std::string_view key) const;
 
   std::vector<Entry> entries_;
-  std::forward_list<std::string> unescaped_;  // keys that were written with escapes; addresses stay valid
+  std::forward_list<std::string> unescaped_;  // keys written with escapes; addresses stay valid
 
   // By key, of objects with many members; few are looked through.
   absl::flat_hash_map<absl::string_view, std::size_t> index_;

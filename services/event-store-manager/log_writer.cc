@@ -22,6 +22,9 @@ using sequence::Unit;
 constexpr int kMostAttempts = 3;
 constexpr absl::Duration kIdle = absl::Seconds(5);
 
+// How long after a batch its callers are waited for.
+constexpr absl::Duration kGather = absl::Milliseconds(2);
+
 constexpr pg::Statement kLogId = {"check_log_identity", "SELECT check_log_identity()"};
 
 // What doesn't fit into this little memory goes to the disk of the tables: a few MB, gone at once.
@@ -64,6 +67,12 @@ bool HasEvents(const Submission& submission) {
   return !submission.unit.events.empty();
 }
 
+std::size_t CountAppends(const std::vector<Submission>& batch) {
+  return static_cast<std::size_t>(
+      std::count_if(batch.begin(), batch.end(),
+                    [](const Submission& submission) { return !submission.from_bus(); }));
+}
+
 }  // namespace
 
 LogWriter::LogWriter(Options options, Clock& clock, Metrics& metrics, rpc::Health& health)
@@ -85,6 +94,7 @@ LogWriter::~LogWriter() {
 
 void LogWriter::Enqueue(Submission submission) {
   queued_bytes_ += submission.bytes;
+  queued_appends_ += submission.from_bus() ? 0 : 1;
   queue_.push_back(std::move(submission));
   metrics_.queued_events.Set(static_cast<double>(queue_.size()));
 }
@@ -118,7 +128,9 @@ void LogWriter::Run() {
   for (;;) {
     Batch batch = TakeBatch();
     const bool idle = batch.empty();
+    const std::size_t appends = CountAppends(batch);
     const bool stored = idle || Store(std::move(batch));
+    if (appends > 0) ExpectAgain(appends);
     {
       absl::MutexLock lock(&mutex_);
       if (closing_ && (queue_.empty() || !stored)) break;
@@ -137,6 +149,24 @@ void LogWriter::RefuseQueued() {
         MakeError(absl::StatusCode::kUnavailable, "STOPPING", "this replica is stopping; retry"));
   }
   queue_.clear();
+  queued_appends_ = 0;
+  queued_bytes_ = 0;
+}
+
+void LogWriter::ExpectAgain(std::size_t answered) {
+  absl::MutexLock lock(&mutex_);
+  expected_appends_ = answered + queued_appends_;
+  gather_until_nanos_ = MonotonicNanos() + absl::ToInt64Nanoseconds(kGather);
+}
+
+void LogWriter::Gather() {
+  const std::int64_t left = gather_until_nanos_ - MonotonicNanos();
+  if (left <= 0 || queued_appends_ == 0) return;
+  const auto gathered = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return closing_ || queued_appends_ >= expected_appends_ ||
+           queue_.size() >= options_.batch_events || queued_bytes_ >= options_.batch_bytes;
+  };
+  mutex_.AwaitWithTimeout(absl::Condition(&gathered), absl::Nanoseconds(left));
 }
 
 // Redelivered messages make batches of their own.
@@ -146,6 +176,7 @@ LogWriter::Batch LogWriter::TakeBatch() {
   // The first wait is short so that a fresh process reports the database's state at once.
   mutex_.AwaitWithTimeout(absl::Condition(this, &LogWriter::HasWork),
                           connection_ ? kIdle : absl::ZeroDuration());
+  Gather();
   std::size_t events = 0;
   std::size_t bytes = 0;
   while (!queue_.empty() && events < options_.batch_events && bytes < options_.batch_bytes) {
@@ -154,6 +185,7 @@ LogWriter::Batch LogWriter::TakeBatch() {
     events += std::max<std::size_t>(1, next.unit.events.size());
     bytes += next.bytes;
     queued_bytes_ -= next.bytes;
+    queued_appends_ -= next.from_bus() ? 0 : 1;
     batch.push_back(std::move(next));
     queue_.pop_front();
   }
