@@ -206,11 +206,19 @@ absl::StatusOr<EventStore::Found> EventStore::ReadPage(pg::Connection& connectio
   // One more than asked for tells whether there is a next page.
   const int wanted = query.limit + 1;
   Found found;
+  // All slices together take hardly longer than one statement may.
+  const std::int64_t deadline =
+      MonotonicNanos() + absl::ToInt64Nanoseconds(reader_.query_timeout());
   // False: the size bound cut the page short.
   const auto read = [&](const Slice& slice) -> absl::StatusOr<bool> {
     const int limit = wanted - static_cast<int>(found.events.size());
-    const auto rows =
-        reader_.Query(connection, sql.Page(slice, limit, query.offset, kMostStoredBytes));
+    const absl::Duration left = absl::Nanoseconds(deadline - MonotonicNanos());
+    if (left < absl::Milliseconds(1)) return Reader::TooSlow();
+    const Sql page = sql.Page(slice, limit, query.offset, kMostStoredBytes);
+    // As long as next to nothing of it is gone, the session's own time-out will do.
+    const auto rows = left > reader_.query_timeout() * 0.9
+                          ? reader_.Query(connection, page)
+                          : reader_.QueryWithin(connection, page, left);
     if (!rows.ok()) return rows.status();
     for (int i = 0; i < rows->rows(); ++i) found.events.push_back(eventlog::ReadEvent(*rows, i));
     return rows->rows() == 0 || rows->Int8(0, eventlog::kEventColumns) == rows->rows();
@@ -225,10 +233,7 @@ absl::StatusOr<EventStore::Found> EventStore::ReadPage(pg::Connection& connectio
     auto months = Months(connection, state);
     if (!months.ok()) return months.status();
     if (query.descending) std::reverse(months->begin(), months->end());
-    const std::int64_t deadline =
-        MonotonicNanos() + absl::ToInt64Nanoseconds(reader_.query_timeout());
     for (std::size_t i = 0; i < months->size() && whole; ++i) {
-      if (MonotonicNanos() > deadline) return Reader::TooSlow();
       const Month& month = (*months)[i];
       // Months that lie wholly before the place to go on from, in the direction of reading.
       const bool passed =

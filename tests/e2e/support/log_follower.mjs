@@ -13,6 +13,7 @@ export class LogFollower {
   }
 
   ids = []; // of positions 1, 2, 3, ...
+  times = []; // when each was seen, in ms
   gaps = []; // what should not have been
 
   start() {
@@ -50,6 +51,7 @@ export class LogFollower {
     for (const row of rows) {
       if (row.position !== this.ids.length + 1) this.gaps.push(`${row.position} follows ${this.ids.length}`);
       this.ids.push(row.event_id);
+      this.times.push(Date.now());
     }
     return rows.length;
   }
