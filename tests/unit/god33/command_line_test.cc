@@ -79,6 +79,8 @@ TEST_CASE("help is data, with examples and exit codes, for every command") {
                                                        {"projection", "jobs"},
                                                        {"projection", "get"},
                                                        {"projection", "cancel"},
+                                                       {"retention"},
+                                                       {"retention", "plan"},
                                                        {"status"},
                                                        {"completion"}};
   for (std::vector<const char*> command : commands) {
@@ -161,6 +163,8 @@ TEST_CASE("bad arguments end with 2, one line that names them, and nothing on st
       {{"projection", "verify", "--workflow", ""}, "expected a UUID"},
       {{"projection", "jobs", "--state", "gone"}, "--state"},
       {{"projection", "jobs", "--limit", "0"}, "--limit"},
+      {{"retention"}, "subcommand"},
+      {{"retention", "plan", "--months", "0"}, "--months"},
       {{"dlq", "show", "0"}, "ID"},
       {{"dlq", "show", "x"}, "ID"},
       {{"dlq", "send-back"}, "expected ID, or --all-matching"},
