@@ -16,6 +16,7 @@
 #include "tools/god33/exit_code.h"
 #include "tools/god33/projection.h"
 #include "tools/god33/report.h"
+#include "tools/god33/retention.h"
 #include "tools/god33/session.h"
 #include "tools/god33/status.h"
 #include "tools/god33/time_spec.h"
@@ -44,7 +45,8 @@ constexpr char kMore[] =
     "  GOD33_RABBITMQ_CA_FILE        certificate authorities for amqps; default: the system's\n"
     "  GOD33_EXCHANGE                Bloodbank's exchange\n"
     "  GOD33_EVENT_STORE_API_ADDR    host:port that is asked for events, workflows and agents\n"
-    "  GOD33_EVENT_STORE_MANAGER_ADDR  host:port, for dlq, event replay, projection\n"
+    "  GOD33_EVENT_STORE_MANAGER_ADDR  host:port, for dlq, event replay, projection,\n"
+    "                                retention\n"
     "  GOD33_<NAME>_ADDR             host:port of the other services, for `status`\n"
     "  GOD33_OUTPUT                  output format\n"
     "  NO_COLOR                      no color\n"
@@ -92,6 +94,7 @@ void AddCommands(CLI::App& app, Command& chosen) {
   AddAgentCommands(app, chosen);
   AddDeadLetterCommands(app, chosen);
   AddProjectionCommands(app, chosen);
+  AddRetentionCommands(app, chosen);
   AddStatusCommand(app, chosen);
   AddChaosCommands(app, chosen);
   AddCompletionCommand(app, chosen);

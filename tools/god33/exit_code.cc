@@ -21,8 +21,9 @@ ExitCode ExitCodeOf(const absl::Status& status) {
     case absl::StatusCode::kOk:
       return ExitCode::kOk;
     case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kOutOfRange:
       return ExitCode::kUsage;
+    case absl::StatusCode::kOutOfRange:
+      return ReasonOf(status) == "RETENTION" ? ExitCode::kNotFound : ExitCode::kUsage;
     case absl::StatusCode::kNotFound:
       return ExitCode::kNotFound;
     case absl::StatusCode::kAlreadyExists:
