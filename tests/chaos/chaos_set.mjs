@@ -6,18 +6,17 @@ import {chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkS
 import path from 'node:path';
 import {Database} from '../e2e/support/database.mjs';
 import {BASE_ENVIRONMENT, executable} from '../e2e/support/environment.mjs';
+import {freePorts} from '../e2e/support/free_ports.mjs';
 import {Lifeline} from '../e2e/support/lifeline.mjs';
 import {mustRun} from '../e2e/support/run.mjs';
 import {Servers} from '../e2e/support/servers.mjs';
 import {Service} from '../e2e/support/service.mjs';
-import {freePorts} from './free_ports.mjs';
 import {Proxy} from './proxy.mjs';
 
 const FAKETIME = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1';
 const FAKETIME_THREADS = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';
 const SMALL_DISK_MIB = 1024; // of which 30 are added for each minute of load
 const SMALL_DISK_MIB_A_MINUTE = 30;
-const SERVER_PORTS = ['POSTGRES', 'RABBITMQ', 'RABBITMQ_MANAGEMENT', 'RABBITMQ_PROMETHEUS', 'RABBITMQ_DIST', 'EPMD'];
 const HEARTBEAT_MS = 3000; // so that clients notice soon that a stream is dead
 
 const EXECUTABLES = {'manager-1': 'event-store-manager', 'manager-2': 'event-store-manager', 'api-1': 'event-store-api',
@@ -177,12 +176,9 @@ export class ChaosSet {
     }
   }
 
-  // What is killed comes back where it was: nobody else may get its port meanwhile. Other sets take theirs from other
-  // numbers, and the kernel from above these.
+  // What is killed comes back where it was: nobody else may get its port meanwhile.
   async #choosePorts() {
-    const ports = await freePorts(SERVER_PORTS.length + 2 * SERVICES.length);
-    writeFileSync(path.join(this.#serversDirectory, 'ports'),
-      SERVER_PORTS.map((name) => `${name}=${ports.pop()}\n`).join(''));
+    const ports = await freePorts(2 * SERVICES.length);
     this.#ports = new Map(SERVICES.map((name) => [name,
       {GOD33_LISTEN: `127.0.0.1:${ports.pop()}`, GOD33_HTTP_LISTEN: `127.0.0.1:${ports.pop()}`}]));
   }

@@ -1,18 +1,25 @@
 // A PostgreSQL and a RabbitMQ of the test's own (deploy/dev/servers.sh).
 
-import {readFile} from 'node:fs/promises';
+import {mkdir, readFile, writeFile} from 'node:fs/promises';
 import path from 'node:path';
 import {BASE_ENVIRONMENT, ROOT} from './environment.mjs';
+import {freePorts} from './free_ports.mjs';
 import {Lifeline} from './lifeline.mjs';
 import {mustRun} from './run.mjs';
 
 const SCRIPT = path.join(ROOT, 'deploy/dev/servers.sh');
+
+// A server that is down must find its port again when it comes back: others don't take these (free_ports.mjs).
+const PORTS = ['POSTGRES', 'RABBITMQ', 'RABBITMQ_MANAGEMENT', 'RABBITMQ_PROMETHEUS', 'RABBITMQ_DIST', 'EPMD'];
 
 export class Servers {
   // urls: RABBITMQ_URL, DATABASE_URL (the writer's), GOD33_READER_DATABASE_URL, ...
   static async start(directory, {migrate = true} = {}) {
     const servers = new Servers(directory);
     await servers.#script('down', directory); // what a run that was killed has left
+    await mkdir(directory, {recursive: true});
+    const ports = await freePorts(PORTS.length);
+    await writeFile(path.join(directory, 'ports'), PORTS.map((name, n) => `${name}=${ports[n]}\n`).join(''));
     servers.#lifeline = new Lifeline('"$0" down "$1" >/dev/null', [SCRIPT, directory], BASE_ENVIRONMENT);
     await servers.#script('up', directory);
     servers.urls = await readEnvironment(path.join(directory, 'env'));

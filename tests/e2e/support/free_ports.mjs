@@ -1,10 +1,11 @@
-// Ports that nobody has.
+// Ports that nobody has, and that nobody is likely to take while who has them is down: ./dev takes its own from other
+// numbers, and the kernel gives clients others.
 
 import {randomInt} from 'node:crypto';
 import net from 'node:net';
 
 const FIRST = 20_000;
-const LAST = 32_000; // from 32768 on the kernel gives them to clients
+const LAST = 32_000; // from 32768 on they are the kernel's
 const ATTEMPTS = 100;
 
 // `count` in a row, on 127.0.0.1, by chance.
