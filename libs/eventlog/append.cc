@@ -16,7 +16,7 @@ using sequence::Resolution;
 using sequence::Rows;
 using sequence::Unit;
 
-// In the order of append_events' parameters (migrations/0001_log.sql).
+// In the order of append_events' parameters (migrations/0008_write_path.sql).
 constexpr pg::Statement kAppend = {"append_events", R"sql(
   SELECT append_events($1::bigint, $2::bigint, $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[],
     $7::text[], $8::json[], $9::text[], $10::json[], $11::json[], $12::text[], $13::uuid[],

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/strings.h"
 
 namespace god33::event {
 namespace {
@@ -67,6 +68,24 @@ TEST_CASE("a string is taken without its escapes, anything else is left") {
 
 TEST_CASE("keys that differ in half a UTF-16 pair are different keys") {
   CHECK(RestOf(Of(R"({"\ud800":1,"\udc00":2})")).size() == 2);
+}
+
+TEST_CASE("few or many members make no difference") {
+  for (const int count : {1, 15, 16, 17, 18, 40}) {
+    std::string text = R"({"\u0061":"first")";
+    for (int i = 0; i < count; ++i)
+      StrAppend(&text, R"(,"k)", i, R"(":)", i, R"(,"k\u0030)", i, R"(":-1)");
+    for (int i = 0; i < count; ++i) StrAppend(&text, R"(,"k\u0030)", i, R"(":)", 100 + i);
+    text += R"(,"a":"last"})";
+    Fields fields = Of(text);
+    CHECK(fields.TakeString("a") == "last");
+    CHECK(fields.Take("b") == std::nullopt);
+    for (int i = 0; i < count; ++i) {
+      CHECK(fields.Take(StrCat("k", i))->text() == StrCat(i));
+      CHECK(fields.Take(StrCat("k0", i))->text() == StrCat(100 + i));
+    }
+    CHECK(RestOf(fields).empty());
+  }
 }
 
 std::string Merged(std::string meta, const std::vector<NewMember>& members) {
