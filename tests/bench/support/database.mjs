@@ -15,9 +15,9 @@ const serverOf = (set) => set.urls.GOD33_ADMIN_DATABASE_URL.replace(/\/[^/]*$/, 
 const dropDatabase = (set, name) => psql(serverOf(set), [`DROP DATABASE IF EXISTS ${name} WITH (FORCE);`]);
 
 export class BenchDatabase {
-  static async create(set, name) {
+  // `template`: the name of the database it begins as, which nobody may use meanwhile; else empty and migrated.
+  static async create(set, name, template = new URL(set.urls.DATABASE_URL).pathname.slice(1)) {
     const database = new BenchDatabase(set, name);
-    const template = new URL(set.urls.DATABASE_URL).pathname.slice(1);
     await dropDatabase(set, name);
     await psql(serverOf(set), [`CREATE DATABASE ${name} TEMPLATE ${template} OWNER god33_migrator;`]);
     await database.rows('SELECT ensure_event_partitions(1)');

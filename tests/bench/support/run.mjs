@@ -24,9 +24,9 @@ export class BenchRun {
     return {RABBITMQ_URL: this.set.urls.RABBITMQ_URL};
   }
 
-  // A migrated, empty database, in the place of the one that had this name.
-  async database(name) {
-    const database = await BenchDatabase.create(this.set, name);
+  // A migrated, empty database, in the place of the one that had this name; or a copy of the one named `template`.
+  async database(name, template) {
+    const database = await BenchDatabase.create(this.set, name, template);
     this.#databases.set(name, database);
     return database;
   }
