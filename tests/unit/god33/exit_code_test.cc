@@ -31,8 +31,8 @@ TEST_CASE("what somebody else has done already is a conflict") {
 }
 
 TEST_CASE("what retention has dropped is not found") {
-  CHECK(static_cast<int>(
-            ExitCodeOf(MakeError(absl::StatusCode::kOutOfRange, "RETENTION", "x"))) == 3);
+  CHECK(static_cast<int>(ExitCodeOf(MakeError(absl::StatusCode::kOutOfRange, "RETENTION", "x"))) ==
+        3);
 }
 
 TEST_CASE("every other error is a plain failure") {
