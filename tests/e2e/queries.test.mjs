@@ -386,7 +386,7 @@ describe('queries', () => {
     const response = await rest.get('/healthz');
     return {code: response.status, ...JSON.parse(response.text)};
   };
-  const healthBecomes = (what, check) => until(what, async () => check(await healthz()), {within: 30_000});
+  const healthBecomes = (what, check) => until(what, async () => check(await healthz()), {within: 60_000});
 
   test('healthz of the gateway tells of a service that stops and comes back', async () => {
     assert.equal((await healthz()).code, 200);

@@ -35,7 +35,7 @@ class Gateway {
   }
 
  private:
-  const Cors cors_;
+  const Cors cors_{};
   prometheus::Registry registry_;
   Metrics metrics_{registry_};
   FakeUpstreams upstreams_{{"event-store-api"}};

@@ -64,7 +64,7 @@ class Gateway {
   HealthCheck health_{{}, upstreams_};
   std::unique_ptr<Api> api_ = *Api::Create(Services(), upstreams_, absl::Seconds(30));
   Live live_;
-  const Cors cors_;
+  const Cors cors_{};
   Frontend frontend_{*api_, live_, health_, cors_, "{}", ids_, metrics_};
   std::unique_ptr<http::Server> server_;
 };
