@@ -196,8 +196,7 @@ LogWriter::Batch LogWriter::TakeBatch() {
 // While there is nothing to store: is the database still there, or is there room again?
 void LogWriter::Idle() {
   absl::Status status = EnsureConnected();
-  if (status.ok()) status = connection_->Execute(failed_storing_ ? kTryRoom : "SELECT 1");
-  if (status.ok() && failed_storing_) Serves();
+  if (status.ok()) status = failed_storing_ ? TryRoom() : connection_->Execute("SELECT 1");
   if (status.ok()) return;
   Batch nothing;
   WaitOutFault(nothing, status);
@@ -227,6 +226,12 @@ absl::Status LogWriter::EnsureConnected() {
   return absl::OkStatus();
 }
 
+absl::Status LogWriter::TryRoom() {
+  absl::Status status = connection_->Execute(kTryRoom);
+  if (status.ok()) Serves();
+  return status;
+}
+
 void LogWriter::Serves() {
   failed_storing_ = false;
   breaker_.Succeeded();
@@ -245,7 +250,9 @@ bool LogWriter::Store(Batch batch) {
       status = batch.front().redelivered() ? StoreRedelivered(batch)
                                            : StoreRange(batch.data(), batch.data() + batch.size());
       if (FreeLog(status)) continue;
-      failed_storing_ |= !status.ok();
+      // Duplicates alone have needed no room.
+      if (status.ok() && failed_storing_) status = TryRoom();
+      failed_storing_ |= !status.ok() && !connection_->broken();
     }
     if (status.ok()) return true;
     if (!WaitOutFault(batch, status)) return batch.empty();
@@ -394,7 +401,6 @@ absl::Status LogWriter::TryStore(Submission* begin, Submission* end) {
     return stored.status();
   }
 
-  // Duplicates alone need no room.
   if (failed_storing_ && (stored->new_events > 0 || stored->dead_letters > 0)) Serves();
   const double seconds = static_cast<double>(MonotonicNanos() - started) / 1e9;
   metrics_.batches.Increment();

@@ -79,6 +79,7 @@ class LogWriter {
   bool FreeLog(const absl::Status& failure);
   void Finish(Submission& submission, sequence::Outcome outcome);
   bool WaitOutFault(Batch& batch, const absl::Status& fault);
+  absl::Status TryRoom();
   void Serves();
   void Idle();
   void RefuseQueued();
@@ -101,7 +102,7 @@ class LogWriter {
 
   // The writer's thread only.
   std::unique_ptr<pg::Connection> connection_;
-  bool failed_storing_ = false;  // a connection alone does not mean that it serves again
+  bool failed_storing_ = false;  // over a good connection: another one does not mean that it serves
   absl::flat_hash_set<std::string> known_types_;
   RecentEvents recent_{50'000};
 
