@@ -490,6 +490,65 @@ TEST_CASE("an event that joins a workflow late is sent when it joins, and resumi
   CHECK(again.NextEvent() == 2);
 }
 
+// As if retention had dropped a month that ended there: a second one begins with the next position.
+void DropUpTo(const TestDatabase& database, std::int64_t last) {
+  const absl::Status status =
+      TestDatabase::Connect(database.Admin())
+          ->Execute(
+              StrCat("DELETE FROM events WHERE position <= ", last,
+                     "; INSERT INTO dropped_months SELECT month - interval '1 month', 1, ", last,
+                     ", 0 FROM log_months; UPDATE log_months SET first_position = ", last + 1));
+  INFO(status);
+  REQUIRE(status.ok());
+}
+
+TEST_CASE("late members that retention has dropped make no gap in a workflow's stream") {
+  TestDatabase database;
+  const auto connection = TestDatabase::Connect(database.Writer());
+  const Uuid workflow = NewId();
+  const event::Envelope parent = MakeEnvelope("a.parent", InWorkflow(workflow));
+  // More than a read of the database takes.
+  std::vector<event::Envelope> children;
+  for (int i = 0; i < 1200; ++i) children.push_back(MakeEnvelope("a.child", "{}", {parent.id}));
+  REQUIRE(AppendAll(*connection, children).ok());
+  REQUIRE(AppendAll(*connection, {MakeEnvelope("a.first", InWorkflow(workflow)), parent,
+                                  MakeEnvelope("a.last", InWorkflow(workflow))})
+              .ok());
+  AdoptAll(*connection);
+  DropUpTo(database, 1200);
+  StreamServer server(database);
+  StreamEventsRequest request;
+  request.set_workflow_id(workflow.ToString());
+  request.set_after(1200);
+  Call call(server, request);
+  CHECK(call.NextEvent() == 1201);
+  CHECK(call.NextEvent() == 1202);
+  CHECK(call.NextEvent() == 1203);
+}
+
+TEST_CASE("a stream from below the horizon is refused, and told where it may begin") {
+  TestDatabase database;
+  const auto connection = TestDatabase::Connect(database.Writer());
+  REQUIRE(
+      AppendAll(*connection, {MakeEnvelope("a.b"), MakeEnvelope("a.b"), MakeEnvelope("a.b")}).ok());
+  DropUpTo(database, 2);
+  StreamServer server(database);
+  StreamEventsRequest request;
+  for (const std::int64_t after : {0, 1}) {
+    request.set_after(after);
+    Call refused(server, request);
+    const absl::Status status = refused.End();
+    CHECK(status.code() == absl::StatusCode::kOutOfRange);
+    CHECK(ReasonOf(status) == "RETENTION");
+    CHECK(FieldOf(status) == "after");
+    CHECK(MetadataOf(status).at("position") == "2");
+    CHECK(MetadataOf(status).at("horizon") == "3");
+  }
+  request.set_after(2);
+  Call resumed(server, request);
+  CHECK(resumed.NextEvent() == 3);
+}
+
 TEST_CASE("who does not read is cut off, beside those who do") {
   TestDatabase database;
   const auto connection = TestDatabase::Connect(database.Writer());
