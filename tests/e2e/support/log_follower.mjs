@@ -2,13 +2,14 @@
 // committed later under a position it has passed.
 
 import {Database} from './database.mjs';
-import {pause} from './wait.mjs';
+import {Poller} from './poller.mjs';
 
 const PAGE = 2000;
 const NEWER = 'SELECT position, event_id FROM event_ids WHERE position > $1 ORDER BY position LIMIT $2';
 
-export class LogFollower {
+export class LogFollower extends Poller {
   constructor(url) {
+    super();
     this.database = new Database(url);
   }
 
@@ -16,32 +17,8 @@ export class LogFollower {
   times = []; // when each was seen, in ms
   gaps = []; // what should not have been
 
-  start() {
-    this.#running = true;
-    this.#done = this.#run();
-    return this;
-  }
-
-  // Ends when nothing new is there.
-  async finish() {
-    this.#running = false;
-    await this.#done;
-  }
-
-  #running = false;
-  #done;
-
-  async #run() {
-    for (;;) {
-      const last = !this.#running;
-      const found = await this.#read();
-      if (last && found === 0) return;
-      await pause(20);
-    }
-  }
-
   // How many events came; none while the database is away.
-  async #read() {
+  async read() {
     let rows;
     try {
       rows = await this.database.rows(NEWER, this.ids.length, PAGE);

@@ -1,46 +1,24 @@
 // A reader that pages through the log by its tokens and asks for its last page again and again: what it has
 // had of that page must stay as it was.
 
-import {pause} from './wait.mjs';
+import {Poller} from './poller.mjs';
 
 const LIMIT = 100;
 
-export class PageFollower {
+export class PageFollower extends Poller {
   // `client`: of an event-store-api.
   constructor(client) {
+    super();
     this.client = client;
   }
 
   seen = []; // [id, ms of arrival]
   errors = []; // what should not have been
 
-  start() {
-    this.#running = true;
-    this.#done = this.#run();
-    return this;
-  }
-
-  // Ends when nothing new is there.
-  async finish() {
-    this.#running = false;
-    await this.#done;
-  }
-
-  #running = false;
-  #done;
   #token = '';
   #before = 0; // events on the pages before this one
 
-  async #run() {
-    for (;;) {
-      const last = !this.#running;
-      const found = await this.#read();
-      if (last && found === 0) return;
-      await pause(20);
-    }
-  }
-
-  async #read() {
+  async read() {
     let page;
     try {
       page = await this.client.call('ListEvents', {limit: LIMIT, page_token: this.#token});
