@@ -1,6 +1,7 @@
 #include "services/event-store-manager/log_writer.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/error.h"
@@ -105,9 +106,8 @@ void LogWriter::SubmitMessage(Submission submission) {
 }
 
 absl::Status LogWriter::SubmitAppend(Submission submission) {
-  const bool open = breaker_.state() != CircuitBreaker::State::kClosed;
   absl::MutexLock lock(&mutex_);
-  if (open) return refusal_;
+  if (breaker_.state() != CircuitBreaker::State::kClosed) return refusal_;
   if (closing_) {
     return MakeError(absl::StatusCode::kUnavailable, "STOPPING", "this replica is stopping; retry");
   }
@@ -143,14 +143,23 @@ void LogWriter::Run() {
 // Whoever still waits when the writer stops gets an answer; messages stay unacked.
 void LogWriter::RefuseQueued() {
   absl::MutexLock lock(&mutex_);
-  for (Submission& submission : queue_) {
-    if (submission.from_bus()) continue;
-    std::move(submission.done)(
+  for (Submission& append : TakeAppends()) {
+    std::move(append.done)(
         MakeError(absl::StatusCode::kUnavailable, "STOPPING", "this replica is stopping; retry"));
   }
   queue_.clear();
-  queued_appends_ = 0;
   queued_bytes_ = 0;
+}
+
+LogWriter::Batch LogWriter::TakeAppends() {
+  const auto first =
+      std::stable_partition(queue_.begin(), queue_.end(),
+                            [](const Submission& submission) { return submission.from_bus(); });
+  Batch appends(std::make_move_iterator(first), std::make_move_iterator(queue_.end()));
+  queue_.erase(first, queue_.end());
+  for (const Submission& append : appends) queued_bytes_ -= append.bytes;
+  queued_appends_ = 0;
+  return appends;
 }
 
 void LogWriter::ExpectAgain(std::size_t answered) {
@@ -282,11 +291,15 @@ void LogWriter::FinishRecent(Batch& batch) {
 // there is nothing left to try, or the writer stops: what is unacked then will be delivered again.
 bool LogWriter::WaitOutFault(Batch& batch, const absl::Status& fault) {
   const absl::Status refusal = Refusal(fault);
+  Batch queued;
   {
     absl::MutexLock lock(&mutex_);
     refusal_ = refusal;
+    breaker_.Failed();
+    // They would wait for the messages that are kept, and nobody knows how long.
+    queued = TakeAppends();
   }
-  breaker_.Failed();
+  for (Submission& append : queued) std::move(append.done)(refusal);
   metrics_.breaker_open.Set(1);
   metrics_.database_full.Set(pg::IsDiskFull(fault) ? 1 : 0);
   health_.Set("postgresql", false, std::string(MessageOf(fault)));

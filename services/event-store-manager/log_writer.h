@@ -67,6 +67,8 @@ class LogWriter {
   void Gather() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ExpectAgain(std::size_t answered);
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !queue_.empty() || closing_; }
+  // Those that are queued.
+  Batch TakeAppends() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Enqueue(Submission submission) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   bool Store(Batch batch);

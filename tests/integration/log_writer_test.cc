@@ -240,6 +240,27 @@ TEST_CASE(
   CHECK(Count(database, "dead_letters") == 0);
 }
 
+TEST_CASE("appends that wait behind a batch are answered when the database goes away") {
+  TestDatabase database;
+  TcpProxy proxy(database.Writer().url);
+  pg::Config proxied = database.Writer();
+  proxied.url = proxy.url();
+  Writing writing(proxied);
+  writing.writer().SubmitMessage(writing.Message(MakeEnvelope("a.first")));
+  writing.Wait(1);
+
+  proxy.SwallowAnswersTo("append_events");
+  writing.writer().SubmitMessage(writing.Message(MakeEnvelope("a.second")));
+  REQUIRE(proxy.AwaitSwallowed(absl::Seconds(30)));
+  REQUIRE(writing.writer().SubmitAppend(writing.Append(MakeEnvelope("a.append"))).ok());
+  proxy.Cut();
+  const auto outcomes = writing.Wait(3);
+  CHECK(absl::IsUnavailable(outcomes[1].status()));
+  CHECK(outcomes[2].ok());
+  CHECK(Count(database, "events WHERE event_type = 'a.second'") == 1);
+  CHECK(Count(database, "events WHERE event_type = 'a.append'") == 0);
+}
+
 // A writer behind a network that can lose answers.
 struct LosingAnswers {
   // Waits until the answer to the commit was lost, sees that there was one, and cuts the connection.
