@@ -23,9 +23,6 @@ using sequence::Unit;
 constexpr int kMostAttempts = 3;
 constexpr absl::Duration kIdle = absl::Seconds(5);
 
-// How long after a batch its callers are waited for.
-constexpr absl::Duration kGather = absl::Milliseconds(2);
-
 constexpr pg::Statement kLogId = {"check_log_identity", "SELECT check_log_identity()"};
 
 // What doesn't fit into this little memory goes to the disk of the tables: a few MB, gone at once.
@@ -68,12 +65,6 @@ bool HasEvents(const Submission& submission) {
   return !submission.unit.events.empty();
 }
 
-std::size_t CountAppends(const std::vector<Submission>& batch) {
-  return static_cast<std::size_t>(
-      std::count_if(batch.begin(), batch.end(),
-                    [](const Submission& submission) { return !submission.from_bus(); }));
-}
-
 }  // namespace
 
 LogWriter::LogWriter(Options options, Clock& clock, Metrics& metrics, rpc::Health& health)
@@ -95,7 +86,6 @@ LogWriter::~LogWriter() {
 
 void LogWriter::Enqueue(Submission submission) {
   queued_bytes_ += submission.bytes;
-  queued_appends_ += submission.from_bus() ? 0 : 1;
   queue_.push_back(std::move(submission));
   metrics_.queued_events.Set(static_cast<double>(queue_.size()));
 }
@@ -128,9 +118,7 @@ void LogWriter::Run() {
   for (;;) {
     Batch batch = TakeBatch();
     const bool idle = batch.empty();
-    const std::size_t appends = CountAppends(batch);
     const bool stored = idle || Store(std::move(batch));
-    if (appends > 0) ExpectAgain(appends);
     {
       absl::MutexLock lock(&mutex_);
       if (closing_ && (queue_.empty() || !stored)) break;
@@ -158,24 +146,7 @@ LogWriter::Batch LogWriter::TakeAppends() {
   Batch appends(std::make_move_iterator(first), std::make_move_iterator(queue_.end()));
   queue_.erase(first, queue_.end());
   for (const Submission& append : appends) queued_bytes_ -= append.bytes;
-  queued_appends_ = 0;
   return appends;
-}
-
-void LogWriter::ExpectAgain(std::size_t answered) {
-  absl::MutexLock lock(&mutex_);
-  expected_appends_ = answered + queued_appends_;
-  gather_until_nanos_ = MonotonicNanos() + absl::ToInt64Nanoseconds(kGather);
-}
-
-void LogWriter::Gather() {
-  const std::int64_t left = gather_until_nanos_ - MonotonicNanos();
-  if (left <= 0 || queued_appends_ == 0) return;
-  const auto gathered = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return closing_ || queued_appends_ >= expected_appends_ ||
-           queue_.size() >= options_.batch_events || queued_bytes_ >= options_.batch_bytes;
-  };
-  mutex_.AwaitWithTimeout(absl::Condition(&gathered), absl::Nanoseconds(left));
 }
 
 // Redelivered messages make batches of their own.
@@ -185,7 +156,6 @@ LogWriter::Batch LogWriter::TakeBatch() {
   // The first wait is short so that a fresh process reports the database's state at once.
   mutex_.AwaitWithTimeout(absl::Condition(this, &LogWriter::HasWork),
                           connection_ ? kIdle : absl::ZeroDuration());
-  Gather();
   std::size_t events = 0;
   std::size_t bytes = 0;
   while (!queue_.empty() && events < options_.batch_events && bytes < options_.batch_bytes) {
@@ -194,7 +164,6 @@ LogWriter::Batch LogWriter::TakeBatch() {
     events += std::max<std::size_t>(1, next.unit.events.size());
     bytes += next.bytes;
     queued_bytes_ -= next.bytes;
-    queued_appends_ -= next.from_bus() ? 0 : 1;
     batch.push_back(std::move(next));
     queue_.pop_front();
   }

@@ -20,9 +20,7 @@
 namespace god33::manager {
 
 // Stores submissions in the order they come in. One thread and one connection: while a batch
-// commits, the next one gathers. Callers that append one after the other share their commits: for 2 ms
-// after a batch its callers, who may append again, are waited for by those who came meanwhile. So many
-// callers cost few commits, and a single one waits for nobody.
+// commits, the next one gathers, so commits are grouped without anybody waiting for company.
 //
 // A fault of the database stores nothing and loses nothing: messages from the bus are kept and
 // tried again, appends are answered UNAVAILABLE, and health says what it is until something was stored
@@ -64,8 +62,6 @@ class LogWriter {
 
   void Run();
   Batch TakeBatch();
-  void Gather() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void ExpectAgain(std::size_t answered);
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !queue_.empty() || closing_; }
   // Those that are queued.
   Batch TakeAppends() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -95,10 +91,7 @@ class LogWriter {
 
   mutable absl::Mutex mutex_;
   std::deque<Submission> queue_ ABSL_GUARDED_BY(mutex_);
-  std::size_t queued_appends_ ABSL_GUARDED_BY(mutex_) = 0;
   std::size_t queued_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::size_t expected_appends_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::int64_t gather_until_nanos_ ABSL_GUARDED_BY(mutex_) = 0;
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status refusal_ ABSL_GUARDED_BY(mutex_);  // what appends are told while the breaker is open
 
