@@ -46,16 +46,23 @@ void AppendNumber(std::string& out, std::string_view text) {
     AppendFramed(out, 'n', "0");  // all zeros are one, whatever their sign and exponent
     return;
   }
+  // Exponents beyond all arithmetic: such numbers are the same only if they are written the same. What
+  // counts is the exponent of the form, so that it does not matter how a number is written; no text is
+  // long enough to lead from beyond the first limit to below the second.
+  constexpr std::int64_t kMostWritten = std::int64_t{1} << 62;
+  constexpr std::int64_t kMost = std::int64_t{1} << 60;
+  const auto beyond = [](std::int64_t exponent, std::int64_t most) {
+    return exponent > most || exponent < -most;
+  };
+  const char* sign = negative ? "-" : "";
+  const auto append_as_written = [&] {
+    AppendFramed(out, 'N', StrCat(sign, text, "e", exponent_text));
+  };
   std::int64_t exponent = 0;
   if (!exponent_text.empty()) {
     const char* end = exponent_text.data() + exponent_text.size();
     const auto [rest, error] = std::from_chars(exponent_text.data(), end, exponent);
-    constexpr std::int64_t kLimit = std::int64_t{1} << 60;
-    if (error != std::errc() || exponent > kLimit || exponent < -kLimit) {
-      // Beyond all arithmetic: such numbers are the same only if they are written the same.
-      AppendFramed(out, 'N', StrCat(negative ? "-" : "", text, "e", exponent_text));
-      return;
-    }
+    if (error != std::errc() || beyond(exponent, kMostWritten)) return append_as_written();
   }
   std::string digits(text);
   if (const std::size_t point = digits.find('.'); point != std::string::npos) {
@@ -66,7 +73,8 @@ void AppendNumber(std::string& out, std::string_view text) {
   const std::size_t last = digits.find_last_not_of('0');
   exponent += static_cast<std::int64_t>(digits.size() - last - 1);
   digits.erase(last + 1);
-  AppendFramed(out, 'n', StrCat(negative ? "-" : "", digits, "e", exponent));
+  if (beyond(exponent, kMost)) return append_as_written();
+  AppendFramed(out, 'n', StrCat(sign, digits, "e", exponent));
 }
 
 // Where the containers of one text end, in the order in which they begin. Found in one go, since
