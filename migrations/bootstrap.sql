@@ -8,7 +8,8 @@
 --
 -- Nothing runs as superuser, and no service runs as the owner of the tables:
 --   god33_migrator  owns the database and what the migrations make in it; used by migrations only
---   god33_writer    event-store-manager: what the migrations grant for appending
+--   god33_writer    event-store-manager, and the services that react to events: what the migrations grant for
+--                   appending
 --   god33_reader    event-store-api: what the migrations grant for reading
 -- Owners and superusers bypass row-level security, so separate logins are what makes it hold.
 --

@@ -1,5 +1,7 @@
 #include "amqp/topology.h"
 
+#include <utility>
+
 #include "base/error.h"
 #include "base/strings.h"
 #include "json/value.h"
@@ -44,6 +46,20 @@ absl::StatusOr<Arguments> ParseArguments(std::string_view json) {
     }
   }
   return arguments;
+}
+
+absl::StatusOr<Queue> MakeQueue(const std::string& name, const std::string& type, Arguments implied,
+                                const std::string& more) {
+  Queue queue{.name = name, .existing = type == "existing", .arguments = std::move(implied)};
+  if (type == "quorum") queue.arguments["x-queue-type"] = "quorum";
+  if (!more.empty()) {
+    const auto parsed = ParseArguments(more);
+    if (!parsed.ok()) {
+      return InvalidArgument(StrCat("arguments of queue ", name, ": ", MessageOf(parsed.status())));
+    }
+    for (const auto& [key, value] : *parsed) queue.arguments[key] = value;
+  }
+  return queue;
 }
 
 absl::Status DeclareExchange(Connection& connection, const std::string& name) {

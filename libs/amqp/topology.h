@@ -33,6 +33,12 @@ struct Queue {
   std::vector<Binding> bindings;
 };
 
+// A queue without bindings, of a type that operators choose: "quorum", "classic", or "existing": taken with whatever
+// arguments it has. Otherwise it gets the `implied` arguments and, over them, the operator's own: `more`, for
+// ParseArguments; empty: none. InvalidArgument when these can't be read.
+absl::StatusOr<Queue> MakeQueue(const std::string& name, const std::string& type, Arguments implied,
+                                const std::string& more);
+
 // Declares a durable topic exchange, as Bloodbank's is.
 absl::Status DeclareExchange(Connection& connection, const std::string& name);
 

@@ -287,7 +287,7 @@ absl::StatusOr<Stored> Append(pg::Connection& connection, const std::vector<cons
 
 absl::StatusOr<Stored> AppendInTransaction(pg::Connection& connection,
                                            const std::vector<const Unit*>& units) {
-  if (const auto locked = connection.Query(kLock); !locked.ok()) return locked.status();
+  if (absl::Status status = LockLog(connection); !status.ok()) return status;
   const auto known = LookUp(connection, units);
   if (!known.ok()) return known.status();
   Resolution resolution = sequence::Resolve(units, *known);
@@ -302,11 +302,22 @@ absl::StatusOr<Stored> AppendInTransaction(pg::Connection& connection,
   return stored;
 }
 
+absl::Status LockLog(pg::Connection& connection) {
+  return connection.Query(kLock).status();
+}
+
 std::vector<std::pair<std::string, std::string>> WriterSettings() {
   return {{"lock_timeout", "2s"},
           {"idle_in_transaction_session_timeout", "2s"},
           {"statement_timeout", "30s"},
           {"jit", "off"}};
+}
+
+std::vector<std::pair<std::string, std::string>> KeyedPlanSettings() {
+  return {{"plan_cache_mode", "force_generic_plan"},
+          {"enable_seqscan", "off"},
+          {"enable_hashjoin", "off"},
+          {"enable_mergejoin", "off"}};
 }
 
 }  // namespace god33::eventlog

@@ -42,8 +42,17 @@ absl::StatusOr<Stored> Append(pg::Connection& connection,
 absl::StatusOr<Stored> AppendInTransaction(pg::Connection& connection,
                                            const std::vector<const sequence::Unit*>& units);
 
+// Takes the sequencing lock for the rest of the connection's transaction, which AppendInTransaction does by itself:
+// for who has to know the log's end before deciding what to append. What is read in later statements stays the log's
+// last word until the commit; all other writers wait for it.
+absl::Status LockLog(pg::Connection& connection);
+
 // Session settings of every connection that appends: waits for the lock, and transactions that sit
 // idle while they hold it, end after 2 s.
 std::vector<std::pair<std::string, std::string>> WriterSettings();
+
+// Further ones for connections that ask for all they ask for by key. Plans are made once for a connection, perhaps
+// while the tables are empty, and must be right when these have grown: so no plan may read a table as a whole.
+std::vector<std::pair<std::string, std::string>> KeyedPlanSettings();
 
 }  // namespace god33::eventlog

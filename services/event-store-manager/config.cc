@@ -11,21 +11,6 @@ namespace {
 
 constexpr std::int64_t kWeekMillis = 7 * 24 * 3600 * 1000;
 
-// What the type implies, and the operator's own arguments over it.
-absl::StatusOr<amqp::Queue> MakeQueue(const std::string& name, const std::string& type,
-                                      amqp::Arguments implied, const std::string& more) {
-  amqp::Queue queue{.name = name, .existing = type == "existing", .arguments = std::move(implied)};
-  if (type == "quorum") queue.arguments["x-queue-type"] = "quorum";
-  if (!more.empty()) {
-    const auto parsed = amqp::ParseArguments(more);
-    if (!parsed.ok()) {
-      return InvalidArgument(StrCat("arguments of queue ", name, ": ", MessageOf(parsed.status())));
-    }
-    for (const auto& [key, value] : *parsed) queue.arguments[key] = value;
-  }
-  return queue;
-}
-
 }  // namespace
 
 pg::Config Config::Database(const std::string& part) const {
@@ -45,11 +30,11 @@ amqp::Config Config::Broker(const std::string& part) const {
 absl::StatusOr<Topology> Config::BusTopology() const {
   amqp::Arguments arguments;
   if (single_active_consumer) arguments["x-single-active-consumer"] = true;
-  auto main = MakeQueue(queue, queue_type, std::move(arguments), queue_arguments);
+  auto main = amqp::MakeQueue(queue, queue_type, std::move(arguments), queue_arguments);
   if (!main.ok()) return main.status();
   main->bindings = {{exchange, "#"}};
-  auto dead = MakeQueue(dead_letter_queue, dead_letter_queue_type, {{"x-message-ttl", kWeekMillis}},
-                        dead_letter_queue_arguments);
+  auto dead = amqp::MakeQueue(dead_letter_queue, dead_letter_queue_type,
+                              {{"x-message-ttl", kWeekMillis}}, dead_letter_queue_arguments);
   if (!dead.ok()) return dead.status();
   return Topology{
       .exchange = exchange, .queue = *std::move(main), .dead_letter_queue = *std::move(dead)};

@@ -51,13 +51,10 @@ DeadLetter SetAside(const Submission& submission, const absl::Status& status, st
           .attempts = attempts};
 }
 
-// All that the writer asks for it asks for by key. Plans are made once for a connection, perhaps while the
-// tables are empty, and must be right when these have grown: so no plan may read a table as a whole.
 pg::Config PlannedOnce(pg::Config database) {
-  database.settings.insert(database.settings.end(), {{"plan_cache_mode", "force_generic_plan"},
-                                                     {"enable_seqscan", "off"},
-                                                     {"enable_hashjoin", "off"},
-                                                     {"enable_mergejoin", "off"}});
+  for (auto& setting : eventlog::KeyedPlanSettings()) {
+    database.settings.push_back(std::move(setting));
+  }
   return database;
 }
 
