@@ -1,0 +1,92 @@
+#include "services/letta-bridge/work_queue.h"
+
+#include <utility>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "services/letta-bridge/task_store.h"
+
+namespace god33::letta {
+namespace {
+
+constexpr pg::Statement kFind = {"letta_find_work", R"sql(
+  SELECT task.task_id
+  FROM letta_tasks AS task LEFT JOIN letta_leases AS lease USING (task_id)
+  WHERE (task.status IN ('waiting', 'active', 'recovering')
+      OR task.status = 'paused' AND (task.ready
+        OR EXISTS (SELECT FROM letta_orders AS o WHERE o.task_id = task.task_id AND o.kind = 'resume')))
+    AND (lease.task_id IS NULL OR lease.expires_at <= clock_timestamp())
+  ORDER BY task.priority DESC, task.deadline NULLS LAST, task.arrival
+  LIMIT $1::bigint)sql"};
+
+// Only what concerns claiming; the state is read under the lock.
+constexpr pg::Statement kTryLock = {"letta_try_lock_task", R"sql(
+  SELECT task.status,
+    task.ready OR EXISTS (SELECT FROM letta_orders AS o WHERE o.task_id = task.task_id AND o.kind = 'resume'),
+    coalesce((SELECT project FROM workflow_projects AS w WHERE w.workflow_id = task.workflow_id), '')
+  FROM letta_tasks AS task WHERE task_id = $1::uuid FOR UPDATE OF task SKIP LOCKED)sql"};
+
+constexpr pg::Statement kCount = {"letta_count_open", R"sql(
+  SELECT count(*) FILTER (WHERE status = 'waiting'), count(*) FILTER (WHERE status = 'active'),
+    count(*) FILTER (WHERE status = 'paused'), count(*) FILTER (WHERE status = 'recovering')
+  FROM letta_tasks WHERE status IN ('waiting', 'active', 'paused', 'recovering'))sql"};
+
+}  // namespace
+
+absl::StatusOr<std::vector<Uuid>> FindWork(pg::Connection& connection, int most) {
+  pg::Params params;
+  params.Int8(most);
+  const auto rows = connection.Query(kFind, params);
+  if (!rows.ok()) return rows.status();
+  std::vector<Uuid> tasks;
+  for (int row = 0; row < rows->rows(); ++row) tasks.push_back(rows->Id(row, 0));
+  return tasks;
+}
+
+absl::StatusOr<ClaimResult> ClaimTask(pg::Connection& connection, const Uuid& task_id,
+                                      const std::string& holder, int agents_per_type,
+                                      absl::Time now) {
+  pg::Params params;
+  params.Id(task_id);
+  const auto locked = connection.Query(kTryLock, params);
+  if (!locked.ok()) return locked.status();
+  if (locked->rows() == 0) return ClaimResult{};
+  const auto status = TaskStatusNamed(locked->Bytes(0, 0));
+  const bool can_go_on = status == TaskStatus::kPaused && locked->Bool(0, 1);
+  if (!status || IsOver(*status) || (status == TaskStatus::kPaused && !can_go_on)) {
+    return ClaimResult{};
+  }
+  const std::string project(locked->Bytes(0, 2));
+  auto lease = TakeLease(connection, task_id, holder);
+  if (!lease.ok()) return lease.status();
+  if (!*lease) return ClaimResult{};
+  auto task = LockTask(connection, task_id);
+  if (!task.ok()) return task.status();
+
+  const Request& request = task->request;
+  if (task->status == TaskStatus::kWaiting && request.deadline && *request.deadline <= now) {
+    return ClaimResult{.why = NotClaimed::kLate, .late = *std::move(task)};
+  }
+  auto agent = AgentOfTask(connection, task_id);
+  if (agent.ok() && !*agent) {
+    agent = request.agent_id.empty()
+                ? TakeAgent(connection, request.to_agent, project, agents_per_type, task_id)
+                : TakeOwnAgent(connection, request.agent_id, task_id);
+  }
+  if (!agent.ok()) return agent.status();
+  if (!*agent) return ClaimResult{.why = NotClaimed::kNoAgent, .agent_type = request.to_agent};
+  return ClaimResult{.claim = Claim{.lease = **std::move(lease),
+                                    .task = *std::move(task),
+                                    .agent = **std::move(agent)}};
+}
+
+absl::StatusOr<OpenTasks> CountOpen(pg::Connection& connection) {
+  const auto row = connection.Query(kCount);
+  if (!row.ok()) return row.status();
+  return OpenTasks{.waiting = row->Int8(0, 0),
+                   .active = row->Int8(0, 1),
+                   .paused = row->Int8(0, 2),
+                   .recovering = row->Int8(0, 3)};
+}
+
+}  // namespace god33::letta
