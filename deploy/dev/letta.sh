@@ -10,11 +10,13 @@ letta_launch() {
   [[ -d $LETTA_STATE_DIR ]] || mkdir -m 700 -- "$LETTA_STATE_DIR"
   ! running letta || return 0
   ports_settle LETTA:4500
-  # Not in /, where it would look for a project.
+  # It ends by itself when who started it does, unless that was init: so that's what it is told. Not in /,
+  # where it would look for a project.
   spawn letta PATH="${LETTA_NODE%/*}:/usr/local/bin:/usr/bin:/bin" LANG=C.UTF-8 HOME="$LETTA_STATE_DIR" \
     LETTA_LOCAL_BACKEND_DIR="$LETTA_STATE_DIR/backend" LETTA_CODE_OFFLINE=1 LETTA_CODE_TELEM=0 DO_NOT_TRACK=1 \
-    /usr/bin/env -C "$LETTA_STATE_DIR" "$LETTA_NODE" "$LETTA_PROGRAM/package/letta.js" server --backend local \
-    --listen "ws://127.0.0.1:${PORT[LETTA]}"
+    /usr/bin/env -C "$LETTA_STATE_DIR" "$LETTA_NODE" \
+    --import 'data:text/javascript,delete process.ppid;process.ppid=1' \
+    "$LETTA_PROGRAM/package/letta.js" server --backend local --listen "ws://127.0.0.1:${PORT[LETTA]}"
 }
 
 letta_start() {

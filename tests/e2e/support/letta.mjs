@@ -1,6 +1,7 @@
 // A Letta App Server of the test's own with the scripted model (deploy/dev/servers.sh), and a client of its
 // WebSocket protocol.
 
+import {randomUUID} from 'node:crypto';
 import {mkdir, readFile, writeFile} from 'node:fs/promises';
 import path from 'node:path';
 import WebSocket from 'ws';
@@ -92,7 +93,7 @@ export class LettaClient {
 
   // The response to a command; an error when it failed and `failing` is not set.
   async call(command, {failing = false, within = 15_000} = {}) {
-    const request = `request-${++this.#requests}`;
+    const request = `request-${randomUUID()}`;
     const from = this.frames.length;
     this.send({request_id: request, ...command});
     const response = await this.frame((frame) => frame.request_id === request, {from, within});
@@ -164,6 +165,5 @@ export class LettaClient {
   }
 
   #socket;
-  #requests = 0;
   #looks = new Set();
 }
