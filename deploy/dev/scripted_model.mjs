@@ -25,6 +25,7 @@
 //
 // Without a script or after its end the model calls complete_task once and then says "Done."; it does not
 // call it after report_blocked, nor with a question open: when ask_human's result came last it ends the turn.
+// Where no tools are offered, as when Letta wants a summary, it calls none.
 // A script that is wrong is never run: the reply says what is wrong and calls report_blocked, once.
 
 import {randomUUID} from 'node:crypto';
@@ -55,9 +56,11 @@ function findScript(value, depth = SEARCH_DEPTH) {
   return undefined;
 }
 
-// {script}, {wrong} when a block that speaks of one is no JSON, or undefined.
+// {script}, {wrong} when a block that speaks of one is no JSON, or undefined. The last one of several: Letta puts
+// what has changed in memory after what was there.
 function scriptIn(text) {
-  for (const [, , block] of text.matchAll(/^[ \t]*(`{3,})[a-z]*[ \t]*\r?\n([^]*?)\r?\n[ \t]*\1[ \t]*$/gm)) {
+  const blocks = [...text.matchAll(/^[ \t]*(`{3,})[a-z]*[ \t]*\r?\n([^]*?)\r?\n[ \t]*\1[ \t]*$/gm)];
+  for (const [, , block] of blocks.reverse()) {
     try {
       const found = findScript(JSON.parse(block));
       if (found) return found;
@@ -114,7 +117,12 @@ const callsIn = (messages) => messages.flatMap((message) => message.tool_calls ?
 const called = (messages, ...names) => callsIn(messages).some((call) => names.includes(call.function?.name));
 
 // The element that answers these messages of a chat.
-export function nextElement(messages) {
+export function nextElement(messages, tools = true) {
+  const element = scriptedElement(messages);
+  return tools || !element.tool ? element : {say: element.say ?? 'I have no tools.', delay_ms: element.delay_ms};
+}
+
+function scriptedElement(messages) {
   const {script, wrong, since} = locate(messages);
   const problem = wrong ?? fault(script);
   if (problem !== undefined) {
@@ -206,7 +214,7 @@ async function complete(request, response, log) {
   if (!Array.isArray(body?.messages) || body.messages.some((message) => message === null || typeof message !== 'object')) {
     throw new Refusal(400, '`messages` is not an array of objects');
   }
-  const element = nextElement(body.messages);
+  const element = nextElement(body.messages, body.tools?.length > 0);
   log(`${body.messages.length} messages -> ${JSON.stringify(element)}`);
   if (element.delay_ms && !(await later(element.delay_ms, response))) return;
   const answer = completion(body, element);

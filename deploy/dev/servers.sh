@@ -94,6 +94,7 @@ if [[ $COMMAND == down && ! -e $RUN_DIR/id ]]; then
   exit 0 # nothing was started there, and what isn't ours is not removed
 fi
 state_open
+SETTING=() # a developer's own are not the tests'
 [[ ! -f $RUN_DIR/postgres.env ]] || mapfile -t POSTGRES_ENVIRONMENT <"$RUN_DIR/postgres.env"
 case $COMMAND in
   up) up "$@" ;;

@@ -64,6 +64,17 @@ describe('the scripted model', () => {
     assert.deepEqual(nextElement([system, user('Go on.'), said('One.'), user('Go on.')]), SCRIPT[1]);
   });
 
+  test('of several scripts in a text the last counts', () => {
+    const system = {role: 'system', content: `${fenced({script: [{say: 'old'}]})}\n<memory_update>\n${fenced({script: [{say: 'new'}]})}\n</memory_update>`};
+    assert.deepEqual(nextElement([system, user('Go on.')]), {say: 'new'});
+  });
+
+  test('calls nothing where no tools are offered', () => {
+    assert.equal(nextElement([task([{tool: 'x'}])], false).tool, undefined);
+    assert.equal(nextElement([task([{say: 'One.', tool: 'x'}])], false).say, 'One.');
+    assert.match(nextElement([user('Summarize.')], false).say, /\w/);
+  });
+
   test('a fence or a script inside of texts is no script', () => {
     const tricky = [{say: '```json\n{"script": 1}\n```'}];
     assert.deepEqual(nextElement([task(tricky)]), tricky[0]);
@@ -117,7 +128,8 @@ describe('its HTTP', () => {
 
   const post = (body, options) => fetch(`${url}/chat/completions`,
     {method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body), ...options});
-  const ask = async (script, options) => (await post({model: 'scripted', messages: [task(script)], ...options})).json();
+  const tools = [{type: 'function', function: {name: 'x', parameters: {type: 'object'}}}];
+  const ask = async (script) => (await post({model: 'scripted', messages: [task(script)], tools})).json();
 
   test('lists its model', async () => {
     const {data} = await (await fetch(`${url}/models`)).json();
@@ -142,7 +154,7 @@ describe('its HTTP', () => {
   test('streams the same in pieces', async () => {
     const say = '  Héllo,\n\nworld  of\twords  ';
     for (const element of [{say}, {say: ' '}, {say: ''}, {tool: 'x', arguments: {n: 1}}, {say, tool: 'x'}]) {
-      const response = await post({messages: [task([element])], stream: true, stream_options: {include_usage: true}});
+      const response = await post({messages: [task([element])], tools, stream: true, stream_options: {include_usage: true}});
       assert.equal(response.headers.get('content-type'), 'text/event-stream');
       const lines = (await response.text()).split('\n').filter((line) => line !== '');
       assert.equal(lines.pop(), 'data: [DONE]');

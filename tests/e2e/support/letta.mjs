@@ -120,8 +120,10 @@ export class LettaClient {
     return inTime(`a frame that ${is}`, found, within).finally(() => this.#looks.delete(look));
   }
 
-  // Sends an agent what somebody says. Returns where its frames begin.
+  // Sends an idle agent what somebody says. Returns where its frames begin. An input that comes right after a
+  // turn's end runs where no approval finds it, and stands still; after a `sync` it does not.
   async say(runtime, content, {id, ...payload} = {}) {
+    await this.call({type: 'sync', runtime});
     const from = this.frames.length;
     await this.call({type: 'input', runtime,
       payload: {kind: 'create_message', messages: [{role: 'user', content, client_message_id: id}], ...payload}});
