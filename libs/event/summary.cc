@@ -206,11 +206,14 @@ std::string SessionPaused(const Fields& fields, const Envelope&) {
 }
 
 std::string SessionResumed(const Fields& fields, const Envelope&) {
-  return StrCat("Session resumed", Around(" from checkpoint ", fields.Text("checkpoint_id")));
+  return StrCat(
+      "Session resumed",
+      Around(" from checkpoint ", fields.FirstOf({"resuming_from_checkpoint", "checkpoint_id"})));
 }
 
 std::string SessionFailed(const Fields& fields, const Envelope&) {
-  return StrCat("Session failed", Around(": ", fields.FirstOf({"failure_reason", "reason"})));
+  return StrCat("Session failed", Around(": ", fields.FirstOf({"failure_reason", "reason"})),
+                Around(" (", fields.Text("detail"), ")"));
 }
 
 std::string RecoveryStarted(const Fields& fields, const Envelope&) {
@@ -219,22 +222,72 @@ std::string RecoveryStarted(const Fields& fields, const Envelope&) {
                 Around(", in session ", fields.Text("new_session_id")));
 }
 
+std::string TaskCancelled(const Fields& fields, const Envelope&) {
+  return StrCat("Task called off", Around(" by ", fields.Text("cancelled_by")),
+                Around(": ", fields.Text("reason")));
+}
+
+std::string TaskResumed(const Fields& fields, const Envelope&) {
+  return StrCat("Task resumed", Around(" from checkpoint ", fields.Text("resuming_from")));
+}
+
+std::string ContextUpdated(const Fields& fields, const Envelope&) {
+  return StrCat("Context updated",
+                Around(": ", fields.FirstOf({"summary", "decision_incorporated"})));
+}
+
+std::string ContextRestored(const Fields& fields, const Envelope&) {
+  return StrCat("Context restored", Around(" from checkpoint ", fields.Text("checkpoint_id")));
+}
+
+std::string FeedbackRequested(const Fields& fields, const Envelope& envelope) {
+  const std::string from =
+      OrElse(fields.FirstOf({"from_agent", "agent_instance_id", "agent_id"}), Actor(envelope));
+  return StrCat(OrElse(from, "An agent"), " asks",
+                Around(": ", fields.FirstOf({"question", "message"})),
+                Around(" (answer by ", fields.Text("deadline"), ")"));
+}
+
+std::string FeedbackResponse(const Fields& fields, const Envelope& envelope) {
+  const std::string by = OrElse(fields.Text("responder"), Actor(envelope));
+  return StrCat("Answered", Around(" by ", by),
+                Around(": ", fields.FirstOf({"decision", "response"})),
+                Around(" (", fields.Text("rationale"), ")"));
+}
+
+std::string FeedbackWithdrawn(const Fields& fields, const Envelope&) {
+  return StrCat("Question withdrawn", Around(": ", fields.Text("reason")));
+}
+
+std::string FeedbackTimedOut(const Fields& fields, const Envelope&) {
+  return StrCat("Nobody answered in time",
+                Around("; the default counts: ", fields.Text("decision")));
+}
+
 struct Rule {
   std::string_view type;
   std::string (*summarize)(const Fields& fields, const Envelope& envelope);
 };
 
 constexpr std::array kRules = {
+    Rule{"agent.feedback.requested", FeedbackRequested},
+    Rule{"agent.feedback.response", FeedbackResponse},
+    Rule{"agent.feedback.timed_out", FeedbackTimedOut},
+    Rule{"agent.feedback.withdrawn", FeedbackWithdrawn},
     Rule{"agent.handoff.accepted", HandoffAccepted},
     Rule{"agent.handoff.rejected", HandoffRejected},
     Rule{"agent.handoff.requested", HandoffRequested},
     Rule{"agent.letta.checkpoint.saved", CheckpointSaved},
+    Rule{"agent.letta.context.restored", ContextRestored},
+    Rule{"agent.letta.context.updated", ContextUpdated},
     Rule{"agent.letta.session.failed", SessionFailed},
     Rule{"agent.letta.session.paused", SessionPaused},
     Rule{"agent.letta.session.recovery.started", RecoveryStarted},
     Rule{"agent.letta.session.resumed", SessionResumed},
     Rule{"agent.letta.task.blocked", TaskBlocked},
+    Rule{"agent.letta.task.cancelled", TaskCancelled},
     Rule{"agent.letta.task.completed", TaskCompleted},
+    Rule{"agent.letta.task.resumed", TaskResumed},
     Rule{"bmad.workflow.completed", WorkflowCompleted},
     Rule{"bmad.workflow.handoff.requested", HandoffRequested},
     Rule{"bmad.workflow.phase.completed", PhaseCompleted},

@@ -77,7 +77,7 @@ constexpr pg::Statement kSessionItems = {"fold_items_of_session", R"sql(
   " session_id IS NOT NULL "
 #define GOD33_FOLD_RELEVANT                                       \
   "(session_id IS NOT NULL OR event_type LIKE 'bmad.workflow.%' " \
-  " OR event_type LIKE 'agent.handoff.%') AS relevant "
+  " OR event_type LIKE 'agent.handoff.%' OR event_type LIKE 'agent.feedback.%') AS relevant "
 
 constexpr pg::Statement kEvents = {"fold_events", GOD33_FOLD_COLUMNS R"sql(
   FROM (

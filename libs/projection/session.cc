@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/strings.h"
 #include "json/value.h"
 #include "json/write.h"
 #include "projection/limits.h"
@@ -97,6 +98,10 @@ absl::Status Apply(const FoldEvent& event, SessionState& state) {
     state.completed_at.reset();
   } else if (event.type == "agent.letta.session.failed") {
     SetStatus(state, "failed", payload.Text("failure_reason"));
+    state.completed_at = event.time;
+  } else if (event.type == "agent.letta.task.cancelled") {
+    const std::string reason = payload.Text("reason");
+    SetStatus(state, "failed", reason.empty() ? "cancelled" : StrCat("cancelled: ", reason));
     state.completed_at = event.time;
   } else if (event.type == "agent.letta.session.recovery.started") {
     FoldRecovery(payload, state);

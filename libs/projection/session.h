@@ -29,7 +29,7 @@ struct SessionState {
   std::string status = "active";       // active, paused, completed, failed
   std::int64_t checkpoints = 0;        // saved
   std::optional<Uuid> recovered_from;  // the session that this one goes on for
-  std::string status_reason;           // of paused and failed; empty: none
+  std::string status_reason;           // of paused and failed ("cancelled: ..."); empty: none
   std::int64_t version = 0;
   std::int64_t position = 0;
 

@@ -11,9 +11,6 @@ namespace god33::projection {
 namespace {
 
 constexpr char kImplementation[] = "implementation";
-constexpr std::size_t kMostPhase = 50;
-constexpr std::size_t kMostAgent = 100;
-constexpr std::size_t kMostProject = 255;
 
 bool IsHandoffRequest(const std::string& type) {
   return type == "bmad.workflow.handoff.requested" || type == "agent.handoff.requested";

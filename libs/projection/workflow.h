@@ -37,6 +37,11 @@ struct WorkflowHandoff {
   friend bool operator==(const WorkflowHandoff&, const WorkflowHandoff&) = default;
 };
 
+// What the columns hold, in characters.
+inline constexpr std::size_t kMostPhase = 50;
+inline constexpr std::size_t kMostAgent = 100;
+inline constexpr std::size_t kMostProject = 255;
+
 struct WorkflowState {
   static constexpr std::size_t kMostListed = 1000;  // of hand-offs, events and agents
 

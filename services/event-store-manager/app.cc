@@ -21,6 +21,7 @@
 #include "services/event-store-manager/retention_service.h"
 #include "services/event-store-manager/service.h"
 #include "services/event-store-manager/sorter.h"
+#include "services/event-store-manager/workflow_service.h"
 #include "telemetry/log.h"
 
 namespace god33::manager {
@@ -65,6 +66,7 @@ struct App::Parts {
   std::unique_ptr<ReplayService> replay_service;
   std::unique_ptr<ProjectionService> projection_service;
   std::unique_ptr<RetentionService> retention_service;
+  std::unique_ptr<WorkflowService> workflow_service;
   std::unique_ptr<rpc::OpsServer> ops;
   std::unique_ptr<rpc::Server> server;
 };
@@ -96,10 +98,12 @@ absl::StatusOr<std::unique_ptr<App>> App::Start(const Config& config) {
       std::make_unique<ProjectionService>(config.Database("projection jobs"), parts->ids);
   parts->retention_service =
       std::make_unique<RetentionService>(config.Database("retention"), config.retention_months);
+  parts->workflow_service = std::make_unique<WorkflowService>(
+      *parts->writer, parts->payloads, parts->clock, parts->ids, config.Database("workflows"));
   auto server = rpc::Server::Start(
       {.listen = config.common.listen, .reflection = config.reflection},
       {parts->service.get(), parts->replay_service.get(), parts->projection_service.get(),
-       parts->retention_service.get(), &parts->dead_letter_service},
+       parts->retention_service.get(), parts->workflow_service.get(), &parts->dead_letter_service},
       parts->health);
   if (!server.ok()) return server.status();
   parts->server = *std::move(server);

@@ -45,14 +45,16 @@ Uuid DigestOf(std::string_view request) {
 absl::StatusOr<std::string> IdempotencyKeyOf(const grpc::ServerContextBase& context) {
   const auto found = context.client_metadata().find("idempotency-key");
   if (found == context.client_metadata().end()) return std::string();
-  const std::string key(found->second.data(), found->second.size());
+  std::string key(found->second.data(), found->second.size());
+  if (absl::Status status = CheckKey("idempotency-key", key); !status.ok()) return status;
+  return key;
+}
+
+absl::Status CheckKey(std::string_view field, std::string_view key) {
   const bool visible =
       std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c <= '~'; });
-  if (key.empty() || key.size() > kMostKeyBytes || !visible) {
-    return InvalidField("idempotency-key",
-                        StrCat("expected 1 to ", kMostKeyBytes, " visible ASCII characters"));
-  }
-  return key;
+  if (!key.empty() && key.size() <= kMostKeyBytes && visible) return absl::OkStatus();
+  return InvalidField(field, StrCat("expected 1 to ", kMostKeyBytes, " visible ASCII characters"));
 }
 
 IdempotencyKeys::IdempotencyKeys(pg::Config database) : pool_(std::move(database), kConnections) {}

@@ -16,6 +16,9 @@ namespace god33::manager {
 // Idempotency-Key). Empty if it has none; InvalidArgument if it is not 1 to 255 visible ASCII characters.
 absl::StatusOr<std::string> IdempotencyKeyOf(const grpc::ServerContextBase& context);
 
+// InvalidArgument of `field` if a request can't be named like this: 1 to 255 visible ASCII characters.
+absl::Status CheckKey(std::string_view field, std::string_view key);
+
 // Requests by their keys. A key is claimed before its request is carried out; events without an id get ids
 // that are derived from the claim, so carrying out the same request again, even after a crash in between,
 // stores nothing twice and gives the same answer. Claims are kept for kKept. Thread-safe; calls block.

@@ -6,6 +6,7 @@
 #include "god33/store/v1/projection.pb.h"
 #include "god33/store/v1/replay.pb.h"
 #include "god33/store/v1/retention.pb.h"
+#include "god33/workflow/v1/workflow.pb.h"
 
 namespace god33::gateway {
 
@@ -19,6 +20,7 @@ const std::vector<const ServiceDescriptor*>& Services() {
       store::v1::DeadLetter::descriptor()->file()->FindServiceByName("DeadLetterService"),
       store::v1::ProjectionJob::descriptor()->file()->FindServiceByName("ProjectionService"),
       store::v1::GetRetentionRequest::descriptor()->file()->FindServiceByName("RetentionService"),
+      workflow::v1::WorkflowStep::descriptor()->file()->FindServiceByName("WorkflowService"),
   };
   return services;
 }

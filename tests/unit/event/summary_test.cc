@@ -57,24 +57,55 @@ TEST_CASE("a summary says what the payload of a known type says") {
         "Blocked: no key; needs a key");
   CHECK(SummaryOf("agent.letta.session.failed", R"({"failure_reason":"out of memory"})") ==
         "Session failed: out of memory");
+  CHECK(SummaryOf("agent.letta.session.failed",
+                  R"({"failure_reason":"connection_timeout","detail":"silent for 30 s"})") ==
+        "Session failed: connection_timeout (silent for 30 s)");
   CHECK(SummaryOf("agent.letta.session.paused", R"({"reason":"lunch"})") ==
         "Session paused: lunch");
   CHECK(SummaryOf("agent.letta.session.resumed", R"({"checkpoint_id":"c3"})") ==
         "Session resumed from checkpoint c3");
+  CHECK(SummaryOf("agent.letta.session.resumed", R"({"resuming_from_checkpoint":"c4"})") ==
+        "Session resumed from checkpoint c4");
   CHECK(SummaryOf("agent.letta.session.recovery.started",
                   R"({"recovering_from_checkpoint":"c9","new_session_id":"n"})") ==
         "Recovery started from checkpoint c9, in session n");
+  CHECK(SummaryOf("agent.letta.context.restored", R"({"checkpoint_id":"c9"})") ==
+        "Context restored from checkpoint c9");
+  CHECK(SummaryOf("agent.letta.context.updated", R"({"decision_incorporated":"use JWT"})") ==
+        "Context updated: use JWT");
+  CHECK(SummaryOf("agent.letta.task.resumed", R"({"resuming_from":"c9"})") ==
+        "Task resumed from checkpoint c9");
+  CHECK(SummaryOf("agent.letta.task.cancelled", R"({"cancelled_by":"ada","reason":"dropped"})") ==
+        "Task called off by ada: dropped");
+}
+
+TEST_CASE("questions and answers are summarized in both vocabularies") {
+  CHECK(
+      SummaryOf("agent.feedback.requested",
+                R"({"from_agent":"letta-dev","question":"JWT?","deadline":"2027-01-01T00:00Z"})") ==
+      "letta-dev asks: JWT? (answer by 2027-01-01T00:00Z)");
+  CHECK(SummaryOf("agent.feedback.requested", R"({"agent_id":"a-1","message":"JWT?"})") ==
+        "a-1 asks: JWT?");
+  CHECK(SummaryOf("agent.feedback.response",
+                  R"({"responder":"ada","decision":"JWT","rationale":"simpler"})") ==
+        "Answered by ada: JWT (simpler)");
+  CHECK(SummaryOf("agent.feedback.response", R"({"agent_id":"a-1","response":"JWT"})") ==
+        "Answered: JWT");
+  CHECK(SummaryOf("agent.feedback.withdrawn", R"({"reason":"called off"})") ==
+        "Question withdrawn: called off");
+  CHECK(SummaryOf("agent.feedback.timed_out", R"({"decision":"JWT"})") ==
+        "Nobody answered in time; the default counts: JWT");
 }
 
 TEST_CASE("every registered type has a summary of its own, also when its payload is empty") {
   const wire::PayloadRegistry registry;
-  REQUIRE(registry.entries().size() >= 11);
+  REQUIRE(registry.entries().size() >= 23);
   for (const auto& [type, entry] : registry.entries()) {
     CAPTURE(type);
     const std::string summary = SummaryOf(type, "{}");
     CHECK_FALSE(summary.empty());
     // The one for any type would show this field.
-    CHECK(SummaryOf(type, R"({"message":"of no schema"})") == summary);
+    CHECK(SummaryOf(type, R"({"title":"of no schema"})") == summary);
   }
 }
 

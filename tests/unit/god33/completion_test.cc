@@ -47,9 +47,9 @@ TEST_CASE("event types are offered where one is expected") {
   list->add_option("--type", text)->type_name("PATTERN");
   root.add_subcommand("schema")->add_option("TYPE", text);
   const std::string script = CompletionScript(root);
-  CHECK(script.find("'god33 list'' --type') choices='agent.handoff.accepted ") !=
+  CHECK(script.find("'god33 list'' --type') choices='agent.feedback.requested ") !=
         std::string::npos);
-  CHECK(script.find("'god33 schema') choices=\"--help -h agent.handoff.accepted ") !=
+  CHECK(script.find("'god33 schema') choices=\"--help -h agent.feedback.requested ") !=
         std::string::npos);
 }
 

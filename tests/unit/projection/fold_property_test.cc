@@ -68,6 +68,7 @@ FoldEvent RandomEvent(Random& random, std::int64_t position) {
                                                 "agent.letta.session.failed",
                                                 "agent.letta.session.recovery.started",
                                                 "agent.letta.task.completed",
+                                                "agent.letta.task.cancelled",
                                                 "agent.thread.prompt"};
   static constexpr std::string_view kKeys[] = {
       "project_name", "phase",          "next_phase",        "from_agent",

@@ -144,6 +144,28 @@ TEST_CASE("a session pauses, resumes and fails with its reason") {
   CHECK(Fold(story).completed_at == Minute(4));
 }
 
+TEST_CASE("a session whose task is called off has failed, and says why") {
+  const SessionState state =
+      Fold({Event(1, "agent.handoff.accepted"),
+            Event(2, "agent.letta.task.cancelled", R"(,"reason":"dropped")")});
+  CHECK(state.status == "failed");
+  CHECK(state.status_reason == "cancelled: dropped");
+  CHECK(state.completed_at == Minute(2));
+  CHECK(Fold({Event(1, "agent.letta.task.cancelled")}).status_reason == "cancelled");
+}
+
+TEST_CASE("a task that is blocked or resumed, and questions, leave the session as it is") {
+  std::vector<FoldEvent> story = {Event(1, "agent.handoff.accepted")};
+  for (const char* type :
+       {"agent.letta.task.blocked", "agent.letta.task.resumed", "agent.letta.context.updated",
+        "agent.letta.context.restored", "agent.feedback.requested", "agent.feedback.response",
+        "agent.feedback.withdrawn", "agent.feedback.timed_out"}) {
+    story.push_back(Event(static_cast<int>(story.size()) + 1, type, R"(,"reason":"r")"));
+    CHECK(Fold(story).status == "active");
+    CHECK(Fold(story).status_reason.empty());
+  }
+}
+
 TEST_CASE("a completed task completes the session with its last checkpoint") {
   const SessionState state =
       Fold({Event(1, "agent.handoff.accepted"),

@@ -35,11 +35,29 @@ constexpr char kCompleted[] = R"({"session_id":"6f9619ff-8b86-4011-b42d-00c04fc9
 
 TEST_CASE("the registry knows the event types that have a schema, with a summary") {
   const PayloadRegistry registry;
-  for (const char* type :
-       {"bmad.workflow.started", "bmad.workflow.phase.completed", "bmad.workflow.handoff.requested",
-        "agent.handoff.requested", "agent.handoff.accepted", "agent.handoff.rejected",
-        "agent.letta.checkpoint.saved", "agent.letta.task.completed",
-        "bmad.workflow.validation.requested", "bmad.workflow.completed"}) {
+  for (const char* type : {"bmad.workflow.started",
+                           "bmad.workflow.phase.completed",
+                           "bmad.workflow.handoff.requested",
+                           "agent.handoff.requested",
+                           "agent.handoff.accepted",
+                           "agent.handoff.rejected",
+                           "agent.letta.checkpoint.saved",
+                           "agent.letta.task.completed",
+                           "agent.letta.task.blocked",
+                           "agent.letta.task.cancelled",
+                           "agent.letta.task.resumed",
+                           "agent.letta.context.updated",
+                           "agent.letta.context.restored",
+                           "agent.letta.session.paused",
+                           "agent.letta.session.resumed",
+                           "agent.letta.session.failed",
+                           "agent.letta.session.recovery.started",
+                           "agent.feedback.requested",
+                           "agent.feedback.response",
+                           "agent.feedback.withdrawn",
+                           "agent.feedback.timed_out",
+                           "bmad.workflow.validation.requested",
+                           "bmad.workflow.completed"}) {
     CAPTURE(type);
     const auto entry = registry.entries().find(type);
     REQUIRE(entry != registry.entries().end());
@@ -54,6 +72,46 @@ TEST_CASE("the seed's payloads keep their schemas") {
   CHECK(Check("agent.handoff.requested", kHandoff) == Errors{});
   CHECK(Check("agent.letta.checkpoint.saved", kCheckpoint) == Errors{});
   CHECK(Check("agent.letta.task.completed", kCompleted) == Errors{});
+}
+
+TEST_CASE("questions and answers are known in both vocabularies") {
+  CHECK(Check("agent.feedback.requested",
+              R"({"from_agent":"letta-python-dev","question":"JWT or cookies?",
+                  "context":{"tradeoffs":[]},"options":["JWT","cookies"],"default":"JWT",
+                  "blocking":true,"deadline":"2026-01-15T00:00:00Z"})") == Errors{});
+  CHECK(Check("agent.feedback.requested",
+              R"({"agent_id":"a-1","message":"JWT?","letta_agent_id":"agent-1","context":"text",
+                  "tags":["auth"]})") == Errors{});
+  CHECK(Check("agent.feedback.requested", R"({"agent_id":"a-1","options":"JWT"})") ==
+        Errors{"question: is required (or message)", R"(options: expected an array, got "JWT")"});
+  CHECK(Check("agent.feedback.response",
+              R"({"decision":"JWT","rationale":"Better for microservices"})") == Errors{});
+  CHECK(Check("agent.feedback.response",
+              R"({"agent_id":"a-1","response":"JWT","status":"answered"})") == Errors{});
+  CHECK(Check("agent.feedback.response", R"({"request_id":"q-1"})") ==
+        Errors{R"(request_id: expected a UUID, got "q-1")", "decision: is required (or response)"});
+}
+
+TEST_CASE("the events of a recovery keep their schemas with what the seed says of them") {
+  const std::string session = R"({"session_id":"6f9619ff-8b86-4011-b42d-00c04fc964ff")";
+  CHECK(Check("agent.letta.session.failed", session + R"(,"last_checkpoint_id":"checkpoint-123",
+                  "failure_reason":"connection_timeout"})") == Errors{});
+  CHECK(Check("agent.letta.session.recovery.started",
+              session + R"(,"new_session_id":"7f9619ff-8b86-4011-b42d-00c04fc964ff",
+                  "recovering_from_checkpoint":"checkpoint-123","epoch":2})") == Errors{});
+  CHECK(Check("agent.letta.session.recovery.started", session + R"(,"epoch":"2"})") ==
+        Errors{"new_session_id: is required", R"(epoch: expected a whole number, got "2")"});
+  CHECK(Check("agent.letta.context.restored",
+              session + R"(,"checkpoint_id":"checkpoint-123","context_delta":[]})") ==
+        Errors{"context_delta: expected an object, got an array"});
+  CHECK(Check("agent.letta.task.resumed", session + R"(,"resuming_from":"checkpoint-123"})") ==
+        Errors{});
+  CHECK(Check("agent.letta.checkpoint.saved",
+              session + R"(,"checkpoint_id":"c","sequence":1.5,"letta":{"message_count":"many"},
+                  "worktree":"/srv"})") ==
+        Errors{"sequence: expected a whole number, got a number",
+               R"(letta.message_count: expected a whole number, got "many")",
+               R"(worktree: expected an object, got "/srv")"});
 }
 
 TEST_CASE("nothing in an unknown type is an error") {
