@@ -10,7 +10,9 @@ BUILD_PACKAGES=(
   catch2 golang-github-gogo-googleapis-dev
 )
 SERVER_PACKAGES=(postgresql-15 postgresql-client-15 rabbitmq-server)
-TEST_PACKAGES=(clang-format shellcheck python3-pika clang-14 libclang-rt-14-dev llvm-14 libfaketime)
+TEST_PACKAGES=(
+  clang-format shellcheck python3-pika clang-14 libclang-rt-14-dev llvm-14 libfaketime bsdextrautils
+)
 
 # Node.js 18 is what Debian 12 has and what amqplib asks for. A newer one may come from anywhere.
 NODE_PACKAGES=(nodejs npm)

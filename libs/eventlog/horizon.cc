@@ -8,8 +8,7 @@
 namespace god33::eventlog {
 namespace {
 
-constexpr pg::Statement kHorizon = {"read_horizon", R"sql(
-  SELECT coalesce(max(last_position), 0) + 1 FROM dropped_months)sql"};
+constexpr pg::Statement kHorizon = {"read_horizon", "SELECT " GOD33_HORIZON};
 
 }  // namespace
 

@@ -8,7 +8,10 @@
 
 namespace god33::eventlog {
 
-// The first position that retention has left; 1 when nothing was dropped.
+// The first position that retention has left, 1 when nothing was dropped: a column of a SELECT list.
+#define GOD33_HORIZON "(SELECT coalesce(max(last_position), 0) + 1 FROM dropped_months)"
+
+// The same, asked for by itself.
 absl::StatusOr<std::int64_t> ReadHorizon(pg::Connection& connection);
 
 // OUT_OF_RANGE (RETENTION): `what` is gone. Says where the log begins, for programs in metadata `horizon`.

@@ -5,7 +5,7 @@
 namespace god33::eventlog {
 namespace {
 
-// The lock of append.cc and migrations/0001_log.sql: two integer keys, 33 and 1.
+// The lock of append.cc and migrations/0008_write_path.sql: two integer keys, 33 and 1.
 constexpr pg::Statement kEnd = {"end_stalled_holder", R"sql(
   SELECT count(*) FROM (
     SELECT pg_terminate_backend(activity.pid) AS ended

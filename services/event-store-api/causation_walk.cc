@@ -53,7 +53,7 @@ constexpr std::size_t kManySteps = 65'536;
   "   AND " GOD33_LATE_PARENTS ") AS t "
 
 // The parents of the event `f`, up to $2, by the ids that it names. An edge by its child would need an
-// index of its own, which every append would have to keep.
+// index of its own, which every append would have to keep. OFFSET keeps the steps from one event together.
 #define GOD33_PARENTS_OF(f)                                                            \
   "(SELECT i.position FROM (SELECT month FROM log_months "                             \
   "    WHERE first_position <= " f                                                     \
@@ -63,7 +63,7 @@ constexpr std::size_t kManySteps = 65'536;
   "    AND e.recorded_at >= m.month AND e.recorded_at < m.month + interval '1 month' " \
   "  CROSS JOIN LATERAL unnest(e.correlation_ids) AS p (id) "                          \
   "  JOIN event_ids AS i ON i.event_id = p.id "                                        \
-  "  WHERE i.position <= $2::bigint) AS t "
+  "  WHERE i.position <= $2::bigint OFFSET 0) AS t "
 
 // The steps from the given events, as arrays, because a row each costs far more. A position of 0: no
 // neighbours.
@@ -201,7 +201,8 @@ class LogWalk {
   // Where events stand close together, one scan over all of them is many times faster than looking for
   // each. False when they don't, or when others among them have too many children.
   absl::StatusOr<bool> GoDownByRange() {
-    if (!Wide() && (First() || !ahead_)) return false;
+    const bool wide = Wide();
+    if (!wide && (First() || !ahead_)) return false;
     const std::span<const causation::Node> newest = reach_.walk.newest();
     const std::int64_t first = newest.front().position;
     std::int64_t last = newest.back().position;
@@ -210,7 +211,7 @@ class LogWalk {
     }
     last = std::max(last, first + kAhead);
     const std::size_t most =
-        std::min(Left() + 1, Wide() ? kMostNeighbours * newest.size() : std::size_t{kAhead});
+        std::min(Left() + 1, wide ? kMostNeighbours * newest.size() : std::size_t{kAhead});
     const auto rows = connection_.Query(kRangeDown, pg::Params()
                                                         .Int8(first)
                                                         .Int8(limits_.head)
@@ -230,7 +231,7 @@ class LogWalk {
     }
     const int depth = reach_.walk.depth();
     const std::size_t reached = reach_.walk.Extend(std::move(steps));
-    ahead_ = reach_.walk.over() || reach_.walk.depth() - depth >= kFirstLevels;
+    if (!wide) ahead_ = reach_.walk.over() || reach_.walk.depth() - depth >= kFirstLevels;
     return reached > 0;
   }
 
@@ -262,7 +263,7 @@ class LogWalk {
   const WalkLimits limits_;
   Reach reach_;
   std::size_t chunk_ = kFewSteps;
-  bool ahead_ = true;  // what follows may be near
+  bool ahead_ = true;  // what follows on a narrow level may be near
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/stop.h"
 #include "base/strings.h"
+#include "eventlog/horizon.h"
 #include "pg/error.h"
 #include "telemetry/log.h"
 
@@ -19,8 +20,7 @@ constexpr absl::Duration kPositionPoll = absl::Milliseconds(10);
 constexpr pg::Statement kState = {"log_state", R"sql(
   SELECT coalesce((SELECT max(position) FROM event_ids), 0), log_id,
          coalesce((SELECT position FROM cursors WHERE name = 'projector'), 0),
-         (SELECT max(month) FROM log_months),
-         (SELECT coalesce(max(last_position), 0) + 1 FROM dropped_months)
+         (SELECT max(month) FROM log_months), )sql" GOD33_HORIZON R"sql(
   FROM log_identity)sql"};
 
 constexpr pg::Statement kSetTimeout = {"set_statement_timeout",

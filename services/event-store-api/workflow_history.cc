@@ -40,11 +40,11 @@ constexpr pg::Statement kDropped = {"last_dropped_month", R"sql(
   SELECT last_position, (month AT TIME ZONE 'UTC' + interval '1 month') AT TIME ZONE 'UTC'
   FROM dropped_months ORDER BY month DESC LIMIT 1)sql"};
 
-// $1's state at the horizon, if it had one, and the horizon, in one row.
+// $1's state where the log begins, if it had one, and the horizon, in one row.
 constexpr pg::Statement kSnapshot = {"workflow_snapshot", R"sql(
   SELECT w.workflow_id, w.project_name, w.current_phase, w.current_agent, w.started_at, w.updated_at,
     w.completed_at, w.metadata, w.correlation_ids, w.phase_history, w.agent_handoffs, w.version, w.position,
-    (SELECT coalesce(max(last_position), 0) FROM dropped_months)
+    )sql" GOD33_HORIZON R"sql(
   FROM (SELECT) AS nothing LEFT JOIN snapshot.workflow_state AS w ON w.workflow_id = $1::uuid)sql"};
 
 // A state, and the position up to which it is folded.
@@ -90,7 +90,7 @@ absl::Status TooSlow() {
 absl::StatusOr<FoldedTo> ReadSnapshot(pg::Connection& connection, const Uuid& workflow) {
   const auto rows = connection.Query(kSnapshot, pg::Params().Id(workflow));
   if (!rows.ok()) return rows.status();
-  FoldedTo folded{.position = rows->Int8(0, 13), .state = {}};
+  FoldedTo folded{.position = rows->Int8(0, 13) - 1, .state = {}};
   if (rows->IsNull(0, 0)) {
     folded.state.id = workflow;
   } else {

@@ -23,18 +23,17 @@ struct StateQuery {
 absl::StatusOr<StateQuery> ReadQuery(const store::v1::GetWorkflowStateRequest& request);
 
 // Workflows as they were, folded anew from the log, or from the snapshot that retention has left of what it
-// dropped. Equal to what the projector had written when it
-// had passed that position, since both read the log by eventlog::FoldSource. Thread-safe; calls
-// block.
+// dropped. Equal to what the projector had written when it had passed that position, since both read the
+// log by eventlog::FoldSource. Thread-safe; calls block.
 class WorkflowHistory {
  public:
   explicit WorkflowHistory(Reader& reader) : reader_(reader) {}
 
   // Fills in the state after query.at_position, or after the last event recorded at or before
-  // query.at_time; one of them is given. Returns that position. Waits until the projector has passed it, because members
-  // that join late are known only then. Errors: NOT_FOUND (WORKFLOW_NOT_FOUND: no event up to
-  // there); OUT_OF_RANGE (POSITION_NOT_REACHED: the log ends before; RETENTION: it begins behind that);
-  // FAILED_PRECONDITION (FOLD_FAILED: an event can't be folded); DEADLINE_EXCEEDED
+  // query.at_time; one of them is given. Returns that position. Waits until the projector has passed it,
+  // because members that join late are known only then. Errors: NOT_FOUND (WORKFLOW_NOT_FOUND: no event
+  // up to there); OUT_OF_RANGE (POSITION_NOT_REACHED: the log ends before; RETENTION: it begins behind
+  // that); FAILED_PRECONDITION (FOLD_FAILED: an event can't be folded); DEADLINE_EXCEEDED
   // (QUERY_TOO_SLOW); those of Reader.
   absl::StatusOr<std::int64_t> Get(const StateQuery& query, store::v1::Workflow& workflow);
 

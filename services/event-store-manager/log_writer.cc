@@ -84,6 +84,10 @@ LogWriter::~LogWriter() {
 void LogWriter::Enqueue(Submission submission) {
   queued_bytes_ += submission.bytes;
   queue_.push_back(std::move(submission));
+  CountQueued();
+}
+
+void LogWriter::CountQueued() {
   metrics_.queued_events.Set(static_cast<double>(queue_.size()));
 }
 
@@ -134,6 +138,7 @@ void LogWriter::RefuseQueued() {
   }
   queue_.clear();
   queued_bytes_ = 0;
+  CountQueued();
 }
 
 LogWriter::Batch LogWriter::TakeAppends() {
@@ -143,6 +148,7 @@ LogWriter::Batch LogWriter::TakeAppends() {
   Batch appends(std::make_move_iterator(first), std::make_move_iterator(queue_.end()));
   queue_.erase(first, queue_.end());
   for (const Submission& append : appends) queued_bytes_ -= append.bytes;
+  CountQueued();
   return appends;
 }
 
@@ -164,7 +170,7 @@ LogWriter::Batch LogWriter::TakeBatch() {
     batch.push_back(std::move(next));
     queue_.pop_front();
   }
-  metrics_.queued_events.Set(static_cast<double>(queue_.size()));
+  CountQueued();
   return batch;
 }
 

@@ -66,6 +66,7 @@ class LogWriter {
   // Those that are queued.
   Batch TakeAppends() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Enqueue(Submission submission) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CountQueued() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   bool Store(Batch batch);
   void FinishRecent(Batch& batch);

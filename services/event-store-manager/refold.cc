@@ -21,10 +21,6 @@ using eventlog::CursorLease;
 constexpr FoldBounds kBounds = {.positions = 2000, .items = 2000};
 constexpr absl::Duration kAgainAfter = absl::Seconds(2);
 
-// Reading a sample of large tables, or looking for the events of a month that are retained, takes longer than a
-// lease lasts.
-constexpr absl::Duration kLongLease = absl::Seconds(30);
-
 // Then it is given up for ten minutes (retention.cc), so that others may work on the projections.
 constexpr int kMostDropAttempts = 30;
 
@@ -51,14 +47,26 @@ pg::Config ShadowSession(pg::Config database) {
   return database;
 }
 
-// A transaction that only the holder of the lease can commit; it prolongs the lease.
-absl::StatusOr<pg::Transaction> BeginFenced(pg::Connection& connection, const CursorLease& lease,
-                                            absl::Duration ttl = Follower::kLease) {
+absl::Status Prolong(pg::Connection& connection, const CursorLease& lease) {
+  return eventlog::MoveCursor(connection, lease, lease.position, lease.within, Follower::kLease);
+}
+
+// A transaction that only the holder of the lease can commit; it prolongs the lease. While it lasts, nobody
+// takes the cursor, since it holds the row.
+absl::StatusOr<pg::Transaction> BeginFenced(pg::Connection& connection, const CursorLease& lease) {
   auto transaction = pg::Transaction::Begin(connection);
   if (!transaction.ok()) return transaction.status();
-  absl::Status status = eventlog::MoveCursor(connection, lease, lease.position, lease.within, ttl);
-  if (!status.ok()) return status;
+  if (absl::Status status = Prolong(connection, lease); !status.ok()) return status;
   return transaction;
+}
+
+// Commits a fenced transaction that may have taken longer than a lease lasts: reading a sample of large tables
+// does, and so does looking for the events of a month that are retained. Who waits for the row finds the lease
+// prolonged.
+absl::Status CommitLong(pg::Connection& connection, const CursorLease& lease,
+                        pg::Transaction transaction) {
+  if (absl::Status status = Prolong(connection, lease); !status.ok()) return status;
+  return std::move(transaction).Commit();
 }
 
 absl::Status SaveFenced(pg::Connection& connection, const CursorLease& lease,
@@ -295,7 +303,7 @@ absl::StatusOr<bool> Refold::Compare(const CursorLease& lease, ProjectionJob& jo
   if (!status.ok()) return status;
 
   const bool rebuild = job.kind == "rebuild";
-  auto transaction = BeginFenced(*connection_, lease, rebuild ? kLongLease : Follower::kLease);
+  auto transaction = BeginFenced(*connection_, lease);
   if (!transaction.ok()) return transaction.status();
   ProjectionJobs jobs(*connection_);
   job.counts = diff.counts();
@@ -305,7 +313,7 @@ absl::StatusOr<bool> Refold::Compare(const CursorLease& lease, ProjectionJob& jo
   status = jobs.Save(job);
   if (status.ok()) status = jobs.AddDifferences(job.id, diff.found());
   if (status.ok() && rebuild) status = connection_->Query(kAnalyze).status();
-  if (status.ok()) status = std::move(*transaction).Commit();
+  if (status.ok()) status = CommitLong(*connection_, lease, *std::move(transaction));
   if (!status.ok()) return status;
   Log(LogLevel::kInfo, "projections were compared",
       {{"job_id", job.id.ToString()},
@@ -321,7 +329,7 @@ absl::StatusOr<std::optional<std::int64_t>> Refold::Finish(const CursorLease& le
   absl::Status status = connection_->Execute("SET synchronous_commit = on");
   if (!status.ok()) return status;
   {
-    auto transaction = BeginFenced(*connection_, lease, exchange.ttl);
+    auto transaction = BeginFenced(*connection_, lease);
     if (!transaction.ok()) return transaction.status();
     // Before the readers have to wait: the row is ours, unless the job has been cancelled.
     ProjectionJobs jobs(*connection_);
@@ -335,7 +343,7 @@ absl::StatusOr<std::optional<std::int64_t>> Refold::Finish(const CursorLease& le
       ended.error.clear();
       if (job.kind == "rebuild") ended.generation = done->Int8(0, 0);
       status = jobs.Save(ended);
-      if (status.ok()) status = std::move(*transaction).Commit();
+      if (status.ok()) status = CommitLong(*connection_, lease, *std::move(transaction));
       if (!status.ok()) return status;
       job = std::move(ended);
       return done->Int8(0, 0);
@@ -354,8 +362,7 @@ absl::StatusOr<std::optional<std::int64_t>> Refold::Finish(const CursorLease& le
 
 absl::StatusOr<bool> Refold::Swap(const CursorLease& lease, ProjectionJob& job) {
   const std::int64_t began = MonotonicNanos();
-  const auto generation =
-      Finish(lease, {.statement = kSwap, .what = "swap", .ttl = Follower::kLease}, {}, job);
+  const auto generation = Finish(lease, {.statement = kSwap, .what = "swap"}, {}, job);
   if (!generation.ok()) return generation.status();
   if (!*generation) return false;
   const double seconds = SecondsSince(began);
@@ -389,8 +396,7 @@ absl::StatusOr<bool> Refold::DropMonth(const CursorLease& lease, ProjectionJob& 
   job.phase = "dropping";
   const pg::Params params =
       std::move(pg::Params().Time(*job.month).Int4(retention_months_).Id(job.id));
-  const auto dropped =
-      Finish(lease, {.statement = kDrop, .what = "drop the month", .ttl = kLongLease}, params, job);
+  const auto dropped = Finish(lease, {.statement = kDrop, .what = "drop the month"}, params, job);
   if (!dropped.ok()) return dropped.status();
   if (!*dropped) return false;
   const double seconds = SecondsSince(began);

@@ -57,8 +57,7 @@ class Refold {
   // Ends the job with what needs a moment without readers. nullopt: they were in the way; the job goes on later.
   struct Exchange {
     pg::Statement statement;
-    const char* what;    // "swap"
-    absl::Duration ttl;  // of the lease, which has to last for the transaction
+    const char* what;  // "swap"
   };
   absl::StatusOr<std::optional<std::int64_t>> Finish(const eventlog::CursorLease& lease,
                                                      const Exchange& exchange,

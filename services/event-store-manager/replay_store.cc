@@ -16,9 +16,8 @@ constexpr int kLooked = 2000;
 // Of payloads as they are stored, compressed: bounds what one page holds in memory.
 constexpr std::int64_t kMostBytes = 1 << 20;
 
-constexpr pg::Statement kRange = {"replay_range", R"sql(
-  SELECT (SELECT coalesce(max(last_position), 0) + 1 FROM dropped_months),
-    (SELECT coalesce(max(position), 0) FROM event_ids))sql"};
+constexpr pg::Statement kRange = {"replay_range", "SELECT " GOD33_HORIZON R"sql(,
+  (SELECT coalesce(max(position), 0) FROM event_ids))sql"};
 
 // What the order's leading index gives, by position; the rest is checked: $1 workflow, $2 correlation,
 // $3 and $4 times, $5 after, $6 up to, $7 how many. The months are named, so that others aren't opened.

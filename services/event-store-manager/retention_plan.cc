@@ -1,5 +1,7 @@
 #include "services/event-store-manager/retention_plan.h"
 
+#include "eventlog/horizon.h"
+
 namespace god33::manager {
 namespace {
 
@@ -8,8 +10,8 @@ constexpr pg::Statement kMonths = {"retention_months", R"sql(
     to_regclass('public.events_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM'))), 0)
   FROM retention_months())sql"};
 
-constexpr pg::Statement kDropped = {"dropped_months", R"sql(
-  SELECT count(*), coalesce(max(last_position), 0) + 1 FROM dropped_months)sql"};
+constexpr pg::Statement kDropped = {"dropped_months",
+                                    "SELECT count(*), " GOD33_HORIZON " FROM dropped_months"};
 
 // A job that is there to drop a month holds none.
 constexpr pg::Statement kHolds = {"retention_holds", R"sql(

@@ -13,8 +13,9 @@ import {Servers} from '../e2e/support/servers.mjs';
 import {Service} from '../e2e/support/service.mjs';
 import {Proxy} from './proxy.mjs';
 
-const FAKETIME = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1';
-const FAKETIME_THREADS = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';
+const LIBRARIES = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`;
+const FAKETIME = `${LIBRARIES}/faketime/libfaketime.so.1`;
+const FAKETIME_THREADS = `${LIBRARIES}/faketime/libfaketimeMT.so.1`;
 const SMALL_DISK_MIB = 1024; // of which 30 are added for each minute of load
 const SMALL_DISK_MIB_A_MINUTE = 30;
 const HEARTBEAT_MS = 3000; // so that clients notice soon that a stream is dead

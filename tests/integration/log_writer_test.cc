@@ -65,6 +65,7 @@ class Writing {
   void Stop() { writer_.reset(); }
   double breaker() { return metrics_.breaker_open.Value(); }
   double full() { return metrics_.database_full.Value(); }
+  double queued() { return metrics_.queued_events.Value(); }
   std::string health() { return health_.ToJson(); }
 
  private:
@@ -257,6 +258,7 @@ TEST_CASE("appends that wait behind a batch are answered when the database goes 
   const auto outcomes = writing.Wait(3);
   CHECK(absl::IsUnavailable(outcomes[1].status()));
   CHECK(outcomes[2].ok());
+  CHECK(writing.queued() == 0);
   CHECK(Count(database, "events WHERE event_type = 'a.second'") == 1);
   CHECK(Count(database, "events WHERE event_type = 'a.append'") == 0);
 }

@@ -309,6 +309,48 @@ TEST_CASE("who reads for long is not disturbed, and keeps others waiting for a m
   CHECK(DropsTo(log.database, projecting, "2"));
 }
 
+// As if a job's last steps took longer than a lease lasts; notes in `leases` what is left of the
+// projector's when they are committed.
+void MakeLastStepsLong(const TestDatabase& database) {
+  Run(database, R"sql(
+    CREATE TABLE public.leases (kind text, remaining interval);
+    CREATE FUNCTION public.be_long() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+    BEGIN
+      UPDATE public.cursors SET expires_at = clock_timestamp() WHERE name = 'projector';
+      RETURN NULL;
+    END $$;
+    CREATE FUNCTION public.note_lease() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+    BEGIN
+      INSERT INTO public.leases
+        SELECT NEW.kind, expires_at - clock_timestamp() FROM public.cursors WHERE name = 'projector';
+      RETURN NULL;
+    END $$;
+    CREATE TRIGGER be_long AFTER UPDATE ON projection_jobs FOR EACH ROW
+      WHEN (OLD.phase = 'comparing' AND NEW.phase = 'swapping' OR NEW.state = 'completed')
+      EXECUTE FUNCTION public.be_long();
+    CREATE CONSTRAINT TRIGGER note_lease AFTER UPDATE ON projection_jobs
+      DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+      WHEN (OLD.phase = 'comparing' AND NEW.phase = 'swapping' OR NEW.state = 'completed')
+      EXECUTE FUNCTION public.note_lease())sql");
+}
+
+TEST_CASE("who did long work holds its lease afterwards, as long as others expect of a lease") {
+  ThreeMonths log;
+  MakeLastStepsLong(log.database);
+  Projecting projecting(log.database, "test", 1);
+  REQUIRE(DropsTo(log.database, projecting, "2"));
+  Rebuild(log.database, projecting);
+  Verify(log.database, projecting);
+  CHECK(Text(log.database, "SELECT string_agg(kind, ' ' ORDER BY kind) FROM leases") ==
+        "rebuild rebuild snapshot verify");
+  CHECK(Text(log.database,
+             "SELECT coalesce(string_agg(remaining::text, ' '), 'none') FROM leases "
+             "WHERE NOT (remaining > '4 seconds' AND remaining <= '5 seconds')") == "none");
+  CHECK(Text(log.database,
+             "SELECT count(*)::text FROM cursors "
+             "WHERE expires_at > clock_timestamp() + interval '5 seconds'") == "0");
+}
+
 TEST_CASE("a drop that a crash has cut short is finished by the next one") {
   ThreeMonths log;
   const auto reader = TestDatabase::Connect(log.database.Reader());
