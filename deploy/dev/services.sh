@@ -3,11 +3,11 @@
 
 # One line per service, in the order of starting:
 # name, preferred port (gRPC; the gateway's is REST), preferred port of /metrics and /healthz, login role
-# in the database, whether it talks to the bus.
+# in the database, whether it talks to the bus, whether it talks to Letta.
 SERVICES='
-event-store-manager  50051  9101  writer  bus
-event-store-api      50052  9102  reader  -
-gateway              8080   9103  -       -
+event-store-manager  50051  9101  writer  bus  -
+event-store-api      50052  9102  reader  -    -
+gateway              8080   9103  -       -    -
 '
 
 BIN=$BUILD_DIR/bin
@@ -72,11 +72,15 @@ service_environment() {
     rabbitmq_url
     ENVIRONMENT+=(RABBITMQ_URL="$REPLY")
   fi
+  if [[ ${ROW[5]} == letta ]]; then
+    mapfile -t -O "${#ENVIRONMENT[@]}" ENVIRONMENT < <(letta_env_lines)
+  fi
   if [[ $1 == gateway ]]; then
     mapfile -t -O "${#ENVIRONMENT[@]}" ENVIRONMENT < <(grpc_addresses)
   fi
   for name in "${!SETTING[@]}"; do
-    [[ -z ${SETTING[$name]} ]] || ENVIRONMENT+=("$name=${SETTING[$name]}")
+    # Whom Letta asks is Letta's business.
+    [[ -z ${SETTING[$name]} || $name == GOD33_LETTA_PROVIDER* ]] || ENVIRONMENT+=("$name=${SETTING[$name]}")
   done
   ENVIRONMENT+=(GOD33_LISTEN="$LISTEN" GOD33_HTTP_LISTEN="$HTTP_LISTEN")
 }
@@ -190,14 +194,26 @@ env_lines() {
     variable_name "$name"
     echo "GOD33_${REPLY}_HTTP_ADDR=$HTTP_LISTEN"
   done
-  server_env_lines
+  bus_env_lines
+  database_env_lines
+  letta_env_lines
 }
 
-server_env_lines() {
+bus_env_lines() {
   rabbitmq_url
   echo "RABBITMQ_URL=$REPLY"
   rabbitmq_management_url
   echo "GOD33_RABBITMQ_MANAGEMENT_URL=$REPLY"
+}
+
+letta_env_lines() {
+  letta_url
+  echo "LETTA_SERVER_URL=$REPLY"
+  letta_model
+  echo "GOD33_LETTA_MODEL=$REPLY"
+}
+
+database_env_lines() {
   database_url writer
   echo "DATABASE_URL=$REPLY"
   database_url reader

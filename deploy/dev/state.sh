@@ -25,6 +25,7 @@ state_open() {
 state_look() {
   [[ -r $RUN_DIR/id ]] || return 1
   ports_load
+  settings_load
 }
 
 # lock_directory DIRECTORY WHY: until this process ends or closes the file descriptor in REPLY. The lock is

@@ -9,7 +9,8 @@ import {STATE_DIR} from './support/environment.mjs';
 import {Rest} from './support/rest.mjs';
 import {until} from './support/wait.mjs';
 
-const NAMES = ['postgres', 'rabbitmq', 'epmd', 'event-store-manager', 'event-store-api', 'gateway'];
+const NAMES = ['postgres', 'rabbitmq', 'epmd', 'letta', 'scripted-model', 'event-store-manager', 'event-store-api',
+  'gateway'];
 
 describe('./dev', () => {
   let set;
@@ -58,9 +59,10 @@ describe('./dev', () => {
     assert.match(up.text, /api\/v1\/events/);
     assert.deepEqual(Object.keys(set.pids()).sort(), [...NAMES].sort());
     assert.equal(await total(), published);
-    const {GOD33_BIN: bin, DATABASE_URL: database, RABBITMQ_URL: broker} = await set.variables();
+    const {GOD33_BIN: bin, DATABASE_URL: database, RABBITMQ_URL: broker, LETTA_SERVER_URL: letta} = await set.variables();
     assert.ok(existsSync(path.join(bin, 'god33')));
     assert.ok(database.startsWith('postgresql://') && broker.startsWith('amqp://'));
+    assert.equal((await fetch(`${letta.replace('ws', 'http')}/readyz`)).status, 200);
   });
 
   // From here on without building: whoever edits the sources meanwhile would change the programs.
@@ -85,7 +87,7 @@ describe('./dev', () => {
     }
   });
 
-  for (const name of ['gateway', 'event-store-api', 'event-store-manager', 'epmd', 'rabbitmq', 'postgres']) {
+  for (const name of ['gateway', 'event-store-api', 'event-store-manager', 'letta', 'epmd', 'rabbitmq', 'postgres']) {
     test(`after kill -9 of ${name}, up brings it back on the same data`, async (t) => {
       const [pids, events, variables] = [set.pids(), await total(), await set.variables()];
       await killHard(pids[name]);
