@@ -19,8 +19,7 @@ constexpr std::size_t kMostAnswerBytes = 64 << 20;
 // What a conversation is about. Others, such as the state of the server's machine, are not kept.
 constexpr std::array<std::string_view, 8> kConversationFrames = {
     "abort_message_response", "control_request", "external_tool_call_request", "input_accepted",
-    "stream_delta",           "turn_finished",   "remove_queue_item_response", "update_queue",
-    "update_loop_status"};
+    "stream_delta",           "turn_finished",   "update_loop_status",         "update_queue"};
 
 bool IsAbout(const Frame& frame) {
   return std::find(kConversationFrames.begin(), kConversationFrames.end(), frame.type()) !=
