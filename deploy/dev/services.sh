@@ -7,6 +7,7 @@
 SERVICES='
 event-store-manager  50051  9101  writer  bus  -
 event-store-api      50052  9102  reader  -    -
+letta-bridge         50055  9105  writer  bus  letta
 gateway              8080   9103  -       -    -
 '
 
@@ -74,6 +75,7 @@ service_environment() {
   fi
   if [[ ${ROW[5]} == letta ]]; then
     mapfile -t -O "${#ENVIRONMENT[@]}" ENVIRONMENT < <(letta_env_lines)
+    ENVIRONMENT+=(GOD33_LETTA_WORKSPACE="$RUN_DIR/workspace")
   fi
   if [[ $1 == gateway ]]; then
     mapfile -t -O "${#ENVIRONMENT[@]}" ENVIRONMENT < <(grpc_addresses)
