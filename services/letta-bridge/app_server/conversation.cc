@@ -49,18 +49,6 @@ void WriteTools(json::Writer& writer, const std::vector<ToolSpec>& tools) {
   writer.EndArray();
 }
 
-// What the agent may use at all, also in a turn that the server resumes by itself.
-void WriteSettings(json::Writer& writer, const std::vector<std::string>& allowed) {
-  writer.Key("execution_settings");
-  writer.BeginObject();
-  WriteNames(writer, "tools", allowed);
-  WriteNames(writer, "allowed_tools", {});
-  WriteNames(writer, "disallowed_tools", {});
-  writer.Key("disable_memory_guard");
-  writer.Bool(false);
-  writer.EndObject();
-}
-
 // The server's "Agent X not found" and "Conversation X not found", or its refusal in other words.
 absl::Status StartError(const Runtime& runtime, const std::string& error) {
   if (error == StrCat("Agent ", runtime.agent_id, " not found")) {
@@ -132,7 +120,6 @@ absl::Status AppServerConversation::Start(const Backend::Attach& attach) {
         WriteMember(writer, "mode", "standard");
         if (!attach.directory.empty()) WriteMember(writer, "cwd", attach.directory);
         WriteTools(writer, attach.tools);
-        WriteSettings(writer, allowed_);
         writer.Key("recover_approvals");
         writer.Bool(true);
         writer.Key("wait_for_replay");
