@@ -379,6 +379,27 @@ TEST_CASE("a statement that fails for the event's content sets the event aside")
   CHECK(set.Count("tasks") == 1);
 }
 
+TEST_CASE(
+    "an event over which the connection is lost each time is set aside, whichever way it comes") {
+  ReactingSet set;
+  Worker worker(set);
+  worker.options.sweep_every = absl::Milliseconds(100);
+  worker.on_react = [](pg::Connection& connection, const Incoming& incoming) {
+    if (incoming.event.envelope.payload == "{}") return absl::OkStatus();
+    return connection.Execute("SELECT pg_terminate_backend(pg_backend_pid())");
+  };
+  worker.Start();
+  REQUIRE(worker.AwaitHealth("rabbitmq", "serving"));
+  const event::Envelope published = MakeEnvelope(kRequested, R"({"poison":1})");
+  set.Publish(published);
+  set.Publish(MakeEnvelope(kRequested));
+  set.Store({MakeEnvelope(kRequested, R"({"poison":2})"), MakeEnvelope(kRequested)});
+  REQUIRE(AwaitTasks(set, 2));
+  CHECK(Until([&] { return set.Count("reaction_failures WHERE reason = 'UNAVAILABLE'") == 2; }));
+  CHECK(worker.tries == 14);
+  CHECK(worker.AwaitHealth("postgresql", "serving"));
+}
+
 TEST_CASE("a service whose queue was lost catches up from the log") {
   ReactingSet set;
   Worker first(set);
