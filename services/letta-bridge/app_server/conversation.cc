@@ -163,6 +163,13 @@ absl::Status AppServerConversation::Send(const std::string& marker, const std::s
     return MakeError(absl::StatusCode::kFailedPrecondition, "LETTA_REFUSED",
                      "a turn is under way: an input can be sent when it has ended");
   }
+  // An input right behind the end of a conversation's first turn gets into a state that the server is about to throw
+  // away, and stands still for ever at its first tool (seen with 0.32.18). Once this is answered it is the new one.
+  const auto synced = Call("sync", [](json::Writer& writer) {
+    writer.Key("recover_approvals");
+    writer.Bool(false);
+  });
+  if (!synced.ok()) return synced.status();
   const std::string request_id = Session::NewId();
   turn_.Expect(request_id, marker);
   const absl::Status sent = session_->Send(Command("input", request_id, [&](json::Writer& writer) {
