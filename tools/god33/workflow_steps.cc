@@ -149,8 +149,6 @@ absl::Status RequestHandoff(const HandoffOptions& options, Session& session) {
       waits ? session.options.timeout : options.timeout.value_or(session.options.timeout), session);
   if (!step.ok()) return step.status();
   if (!waits) return Print(*step, options.step.dry_run, step->event_id(), session);
-  session.Note(StrCat("Hand-off ", step->event_id(), " to ", options.to,
-                      ". Ctrl-C ends the waiting, not the work."));
   return WaitForHandoff({.workflow = step->workflow_id(),
                          .handoff = step->event_id(),
                          .position = step->position(),

@@ -69,7 +69,7 @@ absl::Status CompletePhase(const PhaseOptions& options, Session& session);
 absl::Status RequestValidation(const ValidateOptions& options, Session& session);
 absl::Status CompleteWorkflow(const CompleteOptions& options, Session& session);
 
-// The same; or with `wait` says the id on standard error and goes on as WaitForHandoff does.
+// The same; or with `wait` goes on as WaitForHandoff does.
 absl::Status RequestHandoff(const HandoffOptions& options, Session& session);
 
 // Waits for the end of a hand-off (workflow_wait.h).

@@ -56,6 +56,8 @@ class Waiter {
   }
 
   absl::Status Run() {
+    session_.Note(StrCat("Waiting for the hand-off ", target_.handoff,
+                         ". Ctrl-C ends the waiting, not the work."));
     Backoff backoff(absl::Milliseconds(100), absl::Seconds(5), RandomFraction);
     for (;;) {
       const absl::Status status = FollowOnce(backoff);
