@@ -65,7 +65,7 @@ const BLOCKS = {
       files: {'started.json': `{"workflow_id":"${randomUUID()}","project_name":"p"}`, 'task.json': '{"task":"t"}'},
       expect: [/^[0-9a-f-]{36}\n$/]},
     'god33 event schema bmad.workflow.started': {files: {}},
-    'god33 workflow start': {first: AGENT, expect: [/"summary": "Logged in"/]},
+    'workflow=$(god33 workflow start': {first: AGENT, expect: [/"summary": "Logged in"/]},
     'god33 workflow list --running --watch': {
       first: 'workflow=$(god33 workflow list --running --limit 1 -o jsonl | jq -r .workflow_id)',
       endless: [/running/, /^ok$/m, /^Workflow initiated for project/m]},
