@@ -20,9 +20,10 @@ constexpr std::size_t kMostAnswerBytes = 64 << 20;
 constexpr std::size_t kMostOpenCalls = 10'000;
 
 // What a conversation is about. Others, such as the state of the server's machine, are not kept.
-constexpr std::array<std::string_view, 8> kConversationFrames = {
-    "abort_message_response", "control_request", "external_tool_call_request", "input_accepted",
-    "stream_delta",           "turn_finished",   "update_loop_status",         "update_queue"};
+constexpr std::array<std::string_view, 9> kConversationFrames = {
+    "abort_message_response", "control_request",    "external_tool_call_request",
+    "input_accepted",         "sync_response",      "stream_delta",
+    "turn_finished",          "update_loop_status", "update_queue"};
 
 bool IsAbout(const Frame& frame) {
   return std::find(kConversationFrames.begin(), kConversationFrames.end(), frame.type()) !=
