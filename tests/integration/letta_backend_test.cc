@@ -40,7 +40,7 @@ std::unique_ptr<AppServer> Connect(const TestLetta& letta = Letta()) {
 
 std::vector<ToolSpec> Tools() {
   std::vector<ToolSpec> tools;
-  for (const char* name : {"report_progress", "complete_task", "read_file"}) {
+  for (const char* name : {"report_progress", "complete_task", "read_file", "Grep"}) {
     tools.push_back(
         {.name = name,
          .description = name,
@@ -275,8 +275,10 @@ TEST_CASE("a tool that is not offered is refused, Bash above all") {
 TEST_CASE("an offered tool with the name of one of the server's own is the offered one") {
   const auto backend = Connect();
   const auto conversation = Open(*backend, MakeAgent(*backend));
-  Send(*conversation, "m", R"({"tool": "read_file", "arguments": {"path": "/etc/hostname"}})");
-  CHECK(NextCall(*conversation).name == "read_file");
+  const std::string name = GENERATE("read_file", "Grep");
+  Send(*conversation, "m",
+       StrCat(R"({"tool": ")", name, R"(", "arguments": {"path": "/etc/hostname"}})"));
+  CHECK(NextCall(*conversation).name == name);
   CHECK(conversation->Abort().ok());
 }
 
@@ -514,7 +516,7 @@ TEST_CASE(
   Send(*asking, "question", R"({"tool": "AskUserQuestion", "arguments": {"questions": [
       {"question": "Q?", "header": "H", "multiSelect": false, "options": [
         {"label": "a", "description": "A"}, {"label": "b", "description": "B"}]}]}},
-      {"tool": "Bash", "arguments": {"command": "echo ran", "description": "x"}}, {"tool": "read_file", "arguments": {"file_path": "/etc/hostname"}}, {"say": "I wait."})");
+      {"tool": "Bash", "arguments": {"command": "echo ran", "description": "x"}}, {"tool": "Grep", "arguments": {"pattern": "root", "path": "/etc/passwd"}}, {"say": "I wait."})");
   const ToolCall asked = NextCall(*asking);
   letta.Kill();
   CHECK(conversation->Next(kPatience).status().code() == absl::StatusCode::kUnavailable);
@@ -545,11 +547,11 @@ TEST_CASE(
     CHECK(again.question);
     CHECK(again.call_id == asked.call_id);
     REQUIRE(asking->Answer(again, {.text = "Handed on."}).ok());
-    // A turn that the server resumes has no more tools than others.
+    // A turn that the server resumes has no other tools, nor its own under an offered one's name.
     std::vector<Message> seen;
-    const ToolCall read = NextCall(*asking, &seen);
-    CHECK(read.name == "read_file");
-    REQUIRE(asking->Answer(read, {.text = "a host"}).ok());
+    const ToolCall found = NextCall(*asking, &seen);
+    CHECK(found.name == "Grep");
+    REQUIRE(asking->Answer(found, {.text = "nothing"}).ok());
     CHECK(AwaitEnd(*asking, &seen).why == Why::kEnded);
     const auto is_refusal = [](const Message& message) {
       return message.text.starts_with("There is no tool Bash here.");

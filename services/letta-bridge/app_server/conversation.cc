@@ -133,28 +133,12 @@ absl::Status AppServerConversation::Start(const Backend::Attach& attach) {
   if (!started.ok()) return started.status();
   const json::Value answer = started->back().body();
   if (!IsTrue(answer, "success")) return StartError(runtime_, TextOf(answer, "error"));
-  // What the server said before it confirmed; what that asks for is sent when the tools are limited.
-  for (;;) {
-    const auto frame = inbox_->Take(absl::ZeroDuration());
+  for (;;) {  // what the server said before it confirmed
+    const auto frame = Take(absl::ZeroDuration());
     if (!frame.ok()) return frame.status();
     if (!*frame) break;
-    turn_.Feed(**frame);
   }
   running_ = turn_.Attached();
-  if (running_) {
-    // A turn that the server resumes by itself, after a restart, would have all of its tools again.
-    const auto limited = session_->Call(
-        "update_toolset",
-        [&](json::Writer& writer) {
-          WriteRuntime(writer, runtime_);
-          WriteMember(writer, "toolset_preference", "none");
-        },
-        call_timeout_);
-    if (!limited.ok()) return limited.status();
-    if (!IsTrue(limited->back().body(), "success")) {
-      return Refused(TextOf(limited->back().body(), "error"));
-    }
-  }
   return SendFrames();
 }
 
