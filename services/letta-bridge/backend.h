@@ -113,6 +113,10 @@ class Conversation {
   // that waits for an answer since before a restart. Its open calls are told again.
   virtual bool running() const = 0;
 
+  // Makes the agent see its memory as it is now. A conversation that was there before the memory was written may show
+  // the old one otherwise.
+  virtual absl::Status SeeMemory() = 0;
+
   // Gives the agent an input, which starts a turn. Not to be called during a turn. `marker` names the input:
   // it is found again by Messages, and is what tells whether an input had arrived, since the same input sent
   // twice runs twice. OK: it was accepted.
@@ -136,6 +140,9 @@ class Conversation {
 class Backend {
  public:
   virtual ~Backend() = default;
+
+  // Ends all calls, now and later, with UNAVAILABLE: the process stops.
+  virtual void Shutdown() = 0;
 
   // "Letta App Server 0.32.18", once connected. For people.
   virtual std::string Describe() const = 0;

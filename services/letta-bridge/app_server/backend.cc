@@ -72,11 +72,22 @@ absl::Status AppServer::Check() {
   return Connect().status();
 }
 
+void AppServer::Shutdown() {
+  std::shared_ptr<Session> session;
+  {
+    absl::MutexLock lock(&mutex_);
+    shut_down_ = true;
+    session = session_;
+  }
+  if (session) session->End(Unavailable("the bridge stops"));
+}
+
 absl::StatusOr<std::shared_ptr<Session>> AppServer::Connect() {
   std::shared_ptr<Session> lost;  // ends without the lock: that can take seconds
   absl::MutexLock lock(&mutex_);
   const auto free = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return !connecting_; };
   mutex_.Await(absl::Condition(&free));
+  if (shut_down_) return Unavailable("the bridge stops");
   if (session_ && session_->status().ok()) return session_;
   if (!failure_.ok() && MonotonicNanos() < retry_nanos_) return failure_;
   lost = std::move(session_);

@@ -142,6 +142,22 @@ absl::Status AppServerConversation::Start(const Backend::Attach& attach) {
   return SendFrames();
 }
 
+absl::Status AppServerConversation::SeeMemory() {
+  const auto compiled = session_->Call(
+      "conversation_recompile",
+      [this](json::Writer& writer) {
+        WriteMember(writer, "conversation_id", runtime_.conversation_id);
+        writer.Key("body");
+        writer.BeginObject();
+        WriteMember(writer, "agent_id", runtime_.agent_id);
+        writer.EndObject();
+      },
+      call_timeout_);
+  if (!compiled.ok()) return compiled.status();
+  const json::Value answer = compiled->back().body();
+  return IsTrue(answer, "success") ? absl::OkStatus() : Refused(TextOf(answer, "error"));
+}
+
 absl::Status AppServerConversation::Send(const std::string& marker, const std::string& text) {
   if (turn_.open()) {
     return MakeError(absl::StatusCode::kFailedPrecondition, "LETTA_REFUSED",

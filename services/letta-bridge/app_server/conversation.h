@@ -25,6 +25,7 @@ class AppServerConversation final : public Conversation {
   const std::string& agent_id() const override { return runtime_.agent_id; }
   const std::string& id() const override { return runtime_.conversation_id; }
   bool running() const override { return running_; }
+  absl::Status SeeMemory() override;
   absl::Status Send(const std::string& marker, const std::string& text) override;
   absl::StatusOr<TurnEvent> Next(absl::Duration timeout) override;
   absl::Status Answer(const ToolCall& call, const ToolResult& result) override;

@@ -40,6 +40,9 @@ class Session {
 
   absl::Status Send(std::string frame);
 
+  // Ends it: whoever waits is told that it is lost, because of `why`.
+  void End(const absl::Status& why) { OnGone(why); }
+
   // From now on the conversation's frames go there, beginning with the tool calls that nobody has answered yet.
   // Who was there before is told that it is lost.
   void Attach(const Runtime& runtime, std::shared_ptr<Inbox> inbox);
