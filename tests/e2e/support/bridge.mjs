@@ -100,7 +100,7 @@ export class BridgeSet {
   }
 
   // The event, as soon as it is there.
-  untilEvent(task, type, {within = 20_000, count = 1} = {}) {
+  untilEvent(task, type, {within = 30_000, count = 1} = {}) {
     return until(`${count} ${type} of task ${task.id}`, async () => {
       const found = (await this.events(task)).filter((event) => event.type === type);
       return found.length >= count && found.at(-1);
