@@ -73,6 +73,9 @@ ToolResult Workspace::Run(const ToolCall& call) const {
 
 WorktreeState Workspace::Look() const {
   WorktreeState state;
+  // What lies above the task's directory is not the task's.
+  std::error_code error;
+  if (!fs::exists(directory_ / ".git", error)) return state;
   const auto head = Git(directory_, {"rev-parse", "--verify", "HEAD"});
   if (!head) return state;
   state.head = head->substr(0, head->find('\n'));
