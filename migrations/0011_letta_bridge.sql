@@ -119,6 +119,10 @@ CREATE TABLE letta_tool_calls (
   task_id uuid NOT NULL,
   call_id text COLLATE "C" NOT NULL,
   epoch bigint NOT NULL,
+  -- The newest checkpoint when it began.
+  checkpoint bigint NOT NULL,
+  -- The agent went on from a checkpoint before it, and has not made it again.
+  lost boolean NOT NULL DEFAULT false,
   tool text NOT NULL,
   arguments json NOT NULL,
   begun_at timestamptz NOT NULL DEFAULT clock_timestamp(),

@@ -3,11 +3,13 @@
 
 #include "base/backoff.h"
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "base/strings.h"
 #include "json/write.h"
 #include "services/letta-bridge/prompts.h"
 #include "services/letta-bridge/task_run.h"
 #include "services/letta-bridge/task_store.h"
+#include "services/letta-bridge/tool_journal.h"
 #include "telemetry/log.h"
 
 // How a run begins: with a new task, after a pause, after a failure, after a lost connection.
@@ -73,6 +75,7 @@ absl::Status TaskRun::BeginFresh() {
                                     .instance_id = agent_.instance_id,
                                     .agent_id = agent_.agent_id,
                                     .conversation_id = conversation_->id()};
+  failpoint::Reached("before_accept");
   status = held_.Step([&](pg::Connection& connection, TaskEvents& events) -> absl::Status {
     const auto digest = KeepMemory(connection, memory);
     if (!digest.ok()) return digest.status();
@@ -90,6 +93,7 @@ absl::Status TaskRun::BeginFresh() {
     status = conversation_->SeeMemory();
     if (!status.ok()) return status;
   }
+  failpoint::Reached("before_first_input");
   return Send(TaskInput(held_.task()));
 }
 
@@ -103,13 +107,20 @@ absl::Status TaskRun::BeginPaused() {
   if (!status.ok()) return status;
   messages_ = messages_at_checkpoint_ = checkpoint->message_count;
   const bool had_question = held_.task().question.has_value();
+  failpoint::Reached("before_resume");
+  const bool from_nothing = agent_is_new || checkpoint->message_id.empty();
+  std::vector<LostCall> lost;
   status = held_.Step([&](pg::Connection& connection, TaskEvents& events) -> absl::Status {
+    auto calls = LoseCalls(connection, id_, from_nothing ? 0 : checkpoint->sequence);
+    if (!calls.ok()) return calls.status();
+    lost = *std::move(calls);
     events.Resume(conversation_->id());
     return ClearOrder(connection, id_, Order::Kind::kResume);
   });
   if (!status.ok()) return status;
-  if (agent_is_new || checkpoint->message_id.empty()) return Send(TaskInput(held_.task()));
-  return Send(had_question ? AnswerInput(held_.task()) : GoOnInput());
+  const Task& task = held_.task();
+  if (from_nothing) return Send(StrCat(TaskInput(task), "\n", RecoveredInput(task, lost)));
+  return Send(had_question ? AnswerInput(task) : GoOnInput());
 }
 
 absl::Status TaskRun::BeginRecovery() {
@@ -127,6 +138,7 @@ absl::Status TaskRun::BeginRecovery() {
   });
   if (!status.ok()) return status;
   parts_.metrics.recoveries.Increment();
+  failpoint::Reached("in_recovery");
   status = AbortOldTurn();
   if (!status.ok()) return status;
 
@@ -152,17 +164,20 @@ absl::Status TaskRun::BeginRecovery() {
   writer.Key("worktree_diff_sha256");
   writer.String(worktree.diff_sha256);
   writer.EndObject();
-  status = held_.Step([&](pg::Connection&, TaskEvents& events) {
+  const bool from_nothing = agent_is_new || checkpoint->message_id.empty();
+  std::vector<LostCall> lost;
+  status = held_.Step([&](pg::Connection& connection, TaskEvents& events) -> absl::Status {
+    auto calls = LoseCalls(connection, id_, from_nothing ? 0 : checkpoint->sequence);
+    if (!calls.ok()) return calls.status();
+    lost = *std::move(calls);
     events.RestoreContext(agent_.agent_id, conversation_->id(), delta);
     events.ResumeTask();
     return absl::OkStatus();
   });
   if (!status.ok()) return status;
   const Task& task = held_.task();
-  if (agent_is_new || checkpoint->message_id.empty()) {
-    return Send(StrCat(TaskInput(task), "\n", RecoveredInput(task)));
-  }
-  return Send(RecoveredInput(task));
+  const std::string input = RecoveredInput(task, lost);
+  return Send(from_nothing ? StrCat(TaskInput(task), "\n", input) : input);
 }
 
 // The turn of the holder before must do nothing any more. Where there is no such conversation, none runs.

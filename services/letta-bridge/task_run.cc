@@ -5,6 +5,7 @@
 
 #include "base/backoff.h"
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "base/strings.h"
 #include "json/text.h"
 #include "json/value.h"
@@ -184,11 +185,11 @@ absl::Status TaskRun::Turn() {
   return CutIfWanted(is_result);
 }
 
-// Ends the turn early for a checkpoint that is due or an order. `results_are_in`: a tool's result has just become
+// Ends the turn early for a checkpoint that is due, an order, or a call of which nobody knows whether it was done. `results_are_in`: a tool's result has just become
 // part of the conversation, which can go on from there.
 absl::Status TaskRun::CutIfWanted(bool results_are_in) {
   if (!open_calls_.empty()) return absl::OkStatus();
-  bool wanted = results_are_in && CheckpointDue();
+  bool wanted = results_are_in && (CheckpointDue() || tools_->outcome().is_unknown);
   {
     absl::MutexLock lock(&mutex_);
     for (const Order& order : orders_) {
@@ -209,6 +210,7 @@ absl::Status TaskRun::Border(const TurnFinished& finished) {
   open_calls_.clear();
   if (absl::Status status = ObeyOrders(); !status.ok() || done_) return status;
   const TurnOutcome outcome = tools_->TakeOutcome();
+  if (outcome.is_unknown) return Ask(outcome);
   const auto hand_over = [&outcome](TaskEvents& events) {
     for (const auto& handoff : outcome.handoffs) {
       events.HandOver(handoff.to_agent, handoff.description, handoff.context);
@@ -347,6 +349,7 @@ absl::Status TaskRun::SaveCheckpoint(const std::string& type,
   const std::int64_t begun = MonotonicNanos();
   auto record = TakeRecord(type);
   if (!record.ok()) return record.status();
+  failpoint::Reached("at_checkpoint");
   absl::Status status =
       held_.Step([&](pg::Connection& connection, TaskEvents& events) -> absl::Status {
         const auto digest = KeepMemory(connection, record_memory_);

@@ -1,6 +1,7 @@
 #include "services/letta-bridge/task_tools.h"
 
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "base/strings.h"
 #include "json/text.h"
 #include "json/value.h"
@@ -113,7 +114,8 @@ absl::StatusOr<ToolResult> TaskTools::Run(const ToolCall& call) {
 absl::StatusOr<ToolResult> TaskTools::RunJournaled(const ToolCall& call) {
   JournalEntry entry;
   absl::Status status = held_.Write([&](pg::Connection& connection) -> absl::Status {
-    auto begun = BeginCall(connection, held_.lease(), call);
+    auto begun = BeginCall(connection, held_.lease(), call,
+                           held_.task().checkpoint ? held_.task().checkpoint->sequence : 0);
     if (!begun.ok()) return begun.status();
     // A second try of this transaction finds what the first one wrote.
     entry.result = begun->result;
@@ -124,6 +126,7 @@ absl::StatusOr<ToolResult> TaskTools::RunJournaled(const ToolCall& call) {
   if (entry.result) return *entry.result;
   const CommandTool* command = workspace_.FindCommand(call.name);
   if (!entry.is_new && command != nullptr && !command->idempotent) {
+    outcome_.is_unknown = true;
     outcome_.asked =
         Asked{.question = StrCat("outcome_unknown: the bridge was interrupted while it ran ",
                                  call.name, ". Was it done? What shall the agent do?"),
@@ -131,11 +134,11 @@ absl::StatusOr<ToolResult> TaskTools::RunJournaled(const ToolCall& call) {
     return ToolResult{
         .text =
             "outcome_unknown: it was begun before an interruption, and nobody knows whether it was "
-            "done. It was not run again. A human was asked: end your turn; the answer is the "
-            "next message.",
+            "done. It was not run again. A human was asked: the answer is the next message.",
         .is_error = true};
   }
   ToolResult result = workspace_.Run(call);
+  failpoint::Reached("before_result");
   status = held_.Write(
       [&](pg::Connection& connection) { return EndCall(connection, held_.lease(), call, result); });
   if (!status.ok()) return status;

@@ -24,6 +24,9 @@ struct TurnOutcome {
   std::optional<Completion> completion;
   std::optional<std::pair<std::string, std::string>> blocked;  // reason, needs
   std::optional<Asked> asked;
+
+  // `asked` is whether a call was done: nothing goes on before that is known.
+  bool is_unknown = false;
   struct Handoff {
     std::string to_agent;
     std::string description;
@@ -44,12 +47,15 @@ class TaskTools {
   // What the agent is told. Mistakes of the agent are results; errors are those of HeldTask.
   //
   // What does something (write_file, the operator's commands) needs the newest epoch, and is in the journal before it
-  // runs and before the agent has its result: the same call again gets the same result. A call that was begun and
-  // whose end nobody knows is made again if that does no harm; otherwise it is not, and a human is asked.
+  // runs and before the agent has its result: the same call again gets the same result, also the one that an agent
+  // makes because it went on from a checkpoint before it. A call that was begun and whose end nobody knows is made again
+  // if that does no harm; otherwise it is not, and a human is asked.
   absl::StatusOr<ToolResult> Run(const ToolCall& call);
 
   // What was said since the last time.
   TurnOutcome TakeOutcome() { return std::exchange(outcome_, {}); }
+
+  const TurnOutcome& outcome() const { return outcome_; }
 
   const Progress& progress() const { return progress_; }
 
