@@ -46,6 +46,8 @@ Scheduler::~Scheduler() {
     for (Running& entry : running_) entry.run->Halt();
     running.swap(running_);
   }
+  // Nobody waits for Letta any more.
+  parts_.backend.Shutdown();
   for (Running& entry : running) entry.thread.join();
   keeper_.join();
 }

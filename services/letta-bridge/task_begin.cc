@@ -45,6 +45,8 @@ absl::Status TaskRun::Begin() {
   }
 }
 
+// Whoever has handed the task over waits for the acceptance: it comes as soon as an agent and a conversation are there.
+// The memory for the task is in the first checkpoint by then, and is loaded before the first input.
 absl::Status TaskRun::BeginFresh() {
   std::vector<MemoryFile> memory = MemoryFor(held_.task());
   if (agent_.own) {
@@ -56,13 +58,17 @@ absl::Status TaskRun::BeginFresh() {
     std::erase_if(memory, [&task](const MemoryFile& file) { return file.path == task.path; });
     memory.push_back(task);
   }
-  const auto commit = EnsureAgent(memory);
-  if (!commit.ok()) return commit.status();
-  absl::Status status = Attach("");
+  bool loaded = agent_.agent_id.empty();
+  absl::Status status = loaded ? MakeAgent(memory) : absl::OkStatus();
+  if (status.ok()) status = Attach("");
+  if (absl::IsNotFound(status)) {
+    loaded = true;
+    status = MakeAgent(memory);
+    if (status.ok()) status = Attach("");
+  }
   if (!status.ok()) return status;
-  // What it records is known without asking Letta: others wait for the acceptance.
+
   CheckpointRecord record = NewRecord("initial");
-  record.memory_commit = *commit;
   const TaskEvents::Session session{.id = parts_.ids.New(),
                                     .instance_id = agent_.instance_id,
                                     .agent_id = agent_.agent_id,
@@ -78,6 +84,12 @@ absl::Status TaskRun::BeginFresh() {
   if (!status.ok()) return status;
   parts_.metrics.checkpoints.Increment();
   parts_.metrics.accept_seconds.Observe(absl::ToDoubleSeconds(parts_.clock.Now() - begun_at_));
+  if (!loaded) {
+    const auto written = parts_.backend.WriteMemory(agent_.agent_id, memory);
+    if (!written.ok()) return written.status();
+    status = conversation_->SeeMemory();
+    if (!status.ok()) return status;
+  }
   return Send(TaskInput(held_.task()));
 }
 
@@ -89,6 +101,7 @@ absl::Status TaskRun::BeginPaused() {
   if (!conversation.ok()) return conversation.status();
   absl::Status status = Attach(*conversation);
   if (!status.ok()) return status;
+  messages_ = messages_at_checkpoint_ = checkpoint->message_count;
   const bool had_question = held_.task().question.has_value();
   status = held_.Step([&](pg::Connection& connection, TaskEvents& events) -> absl::Status {
     events.Resume(conversation_->id());
@@ -177,8 +190,8 @@ absl::StatusOr<std::string> TaskRun::Restore(const Checkpoint& checkpoint, bool&
   if (!status.ok()) return status;
 
   const std::string agent_before = agent_.agent_id;
-  const auto commit = EnsureAgent(memory);
-  if (!commit.ok()) return commit.status();
+  status = EnsureAgent(memory);
+  if (!status.ok()) return status;
   agent_is_new = agent_.agent_id != agent_before;
   if (agent_is_new || checkpoint.message_id.empty()) return std::string();
   auto forked = parts_.backend.Fork(checkpoint.conversation_id, checkpoint.message_id);
@@ -189,12 +202,16 @@ absl::StatusOr<std::string> TaskRun::Restore(const Checkpoint& checkpoint, bool&
   return forked;
 }
 
-// Has an agent with this memory: the one of the pool, or a new one if it is yet to be made, or if Letta itself says
-// that it is no more. The memory's commit.
-absl::StatusOr<std::string> TaskRun::EnsureAgent(const std::vector<MemoryFile>& memory) {
+// Has the agent of the pool with this memory, or a new one if it is yet to be made, or if Letta itself says that it is
+// no more.
+absl::Status TaskRun::EnsureAgent(const std::vector<MemoryFile>& memory) {
+  if (agent_.agent_id.empty()) return MakeAgent(memory);
+  const absl::Status written = parts_.backend.WriteMemory(agent_.agent_id, memory).status();
+  return absl::IsNotFound(written) ? MakeAgent(memory) : written;
+}
+
+absl::Status TaskRun::MakeAgent(const std::vector<MemoryFile>& memory) {
   if (!agent_.agent_id.empty()) {
-    auto written = parts_.backend.WriteMemory(agent_.agent_id, memory);
-    if (written.ok() || !absl::IsNotFound(written.status())) return written;
     Log(LogLevel::kWarning, "Letta knows an agent no more; making it anew",
         {{"agent", agent_.instance_id}, {"letta_agent", agent_.agent_id}});
   }
@@ -206,11 +223,9 @@ absl::StatusOr<std::string> TaskRun::EnsureAgent(const std::vector<MemoryFile>& 
   auto made = parts_.backend.CreateAgent(spec);
   if (!made.ok()) return made.status();
   agent_.agent_id = *std::move(made);
-  const absl::Status kept = held_.Write([&](pg::Connection& connection) {
+  return held_.Write([&](pg::Connection& connection) {
     return KeepAgent(connection, agent_, agent_.agent_id, SpecJson(spec));
   });
-  if (!kept.ok()) return kept;
-  return std::string();
 }
 
 absl::Status TaskRun::Attach(const std::string& conversation_id) {

@@ -76,7 +76,8 @@ class TaskRun {
   absl::Status BeginRecovery();
   absl::Status AbortOldTurn();
   absl::StatusOr<std::string> Restore(const Checkpoint& checkpoint, bool& agent_is_new);
-  absl::StatusOr<std::string> EnsureAgent(const std::vector<MemoryFile>& memory);
+  absl::Status EnsureAgent(const std::vector<MemoryFile>& memory);
+  absl::Status MakeAgent(const std::vector<MemoryFile>& memory);
   absl::Status Attach(const std::string& conversation_id);
   absl::Status Reattach();
 
