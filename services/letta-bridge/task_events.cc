@@ -305,6 +305,10 @@ void TaskEvents::Block(std::string_view reason, std::string_view needs) {
 }
 
 void TaskEvents::Cancel(std::string_view reason, std::string_view by) {
+  // Nobody need answer any more.
+  if (task_.question && !task_.question->settled_by) {
+    Withdraw(Uuid(task_.question->request_id), std::string(by), "the task was cancelled");
+  }
   Payload payload(task_);
   payload.Text("reason", reason).Text("cancelled_by", by);
   std::vector<Uuid> parents = ParentsOfOutcome();
