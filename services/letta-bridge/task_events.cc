@@ -157,9 +157,9 @@ void TaskEvents::SaveCheckpoint(const CheckpointRecord& record) {
   Add("agent.letta.checkpoint.saved", payload.Finish(), std::move(parents));
 }
 
-void TaskEvents::UpdateContext(const Progress& progress, const std::string& memory_commit) {
+void TaskEvents::UpdateContext(const Progress& progress) {
   Payload payload(task_);
-  payload.Text("summary", progress.summary).Text("memory_commit", memory_commit);
+  payload.Text("summary", progress.summary);
   WriteProgress(payload.raw(), progress);
   Add("agent.letta.context.updated", payload.Finish(), {*task_.going});
 }
