@@ -25,7 +25,7 @@ constexpr pg::Statement kIsHeld = {"letta_is_held", R"sql(
 
 constexpr pg::Statement kRenew = {"letta_renew_leases", R"sql(
   UPDATE letta_leases SET expires_at = clock_timestamp() + $2::bigint * interval '1 ms'
-  WHERE holder = $1::text AND expires_at > '-infinity'
+  WHERE holder = $1::text AND task_id = ANY ($3::uuid[]) AND expires_at > '-infinity'
   RETURNING task_id)sql"};
 
 constexpr pg::Statement kRelease = {"letta_release_lease", R"sql(
@@ -70,9 +70,10 @@ absl::StatusOr<bool> IsHeld(pg::Connection& connection, const Uuid& task_id) {
 }
 
 absl::StatusOr<absl::flat_hash_set<Uuid>> RenewLeases(pg::Connection& connection,
-                                                      const std::string& holder) {
+                                                      const std::string& holder,
+                                                      const std::vector<Uuid>& tasks) {
   pg::Params params;
-  params.Text(holder).Int8(kMillis);
+  params.Text(holder).Int8(kMillis).Ids(tasks);
   const auto renewed = connection.Query(kRenew, params);
   if (!renewed.ok()) return renewed.status();
   absl::flat_hash_set<Uuid> held;

@@ -76,10 +76,10 @@ std::string RecoveredInput(const Task& task, const std::vector<LostCall>& lost) 
     StrAppend(&text, "\n\nThe answer to your question:\n\n", task.answer);
   }
   if (lost.empty()) return text;
-  StrAppend(
-      &text,
-      "\n\nYou have made these calls already. If you make one again, it is not done again, and "
-      "you get its result:\n");
+  StrAppend(&text,
+            "\n\nYou have made these calls already. If you make one again that can't be repeated "
+            "without harm, it is not "
+            "done again, and you get its result:\n");
   for (std::size_t i = 0; i < lost.size() && i < kMostCallsTold; ++i) {
     const LostCall& call = lost[i];
     StrAppend(&text, "- ", call.tool, " ", Clip(call.arguments, kMostOfCall), ": ",

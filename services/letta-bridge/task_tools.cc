@@ -112,10 +112,13 @@ absl::StatusOr<ToolResult> TaskTools::Run(const ToolCall& call) {
 }
 
 absl::StatusOr<ToolResult> TaskTools::RunJournaled(const ToolCall& call) {
+  const CommandTool* command = workspace_.FindCommand(call.name);
+  const bool idempotent = command == nullptr || command->idempotent;
+  const auto& checkpoint = held_.task().checkpoint;
   JournalEntry entry;
   absl::Status status = held_.Write([&](pg::Connection& connection) -> absl::Status {
-    auto begun = BeginCall(connection, held_.lease(), call,
-                           held_.task().checkpoint ? held_.task().checkpoint->sequence : 0);
+    auto begun = BeginCall(connection, held_.lease(), call, checkpoint ? checkpoint->sequence : 0,
+                           idempotent);
     if (!begun.ok()) return begun.status();
     // A second try of this transaction finds what the first one wrote.
     entry.result = begun->result;
@@ -124,8 +127,7 @@ absl::StatusOr<ToolResult> TaskTools::RunJournaled(const ToolCall& call) {
   });
   if (!status.ok()) return status;
   if (entry.result) return *entry.result;
-  const CommandTool* command = workspace_.FindCommand(call.name);
-  if (!entry.is_new && command != nullptr && !command->idempotent) {
+  if (!entry.is_new && !idempotent) {
     outcome_.is_unknown = true;
     outcome_.asked =
         Asked{.question = StrCat("outcome_unknown: the bridge was interrupted while it ran ",

@@ -45,7 +45,8 @@ std::optional<JournalEntry> EntryIn(const pg::Result& rows) {
 }  // namespace
 
 absl::StatusOr<JournalEntry> BeginCall(pg::Connection& connection, const Lease& lease,
-                                       const ToolCall& call, std::int64_t checkpoint) {
+                                       const ToolCall& call, std::int64_t checkpoint,
+                                       bool idempotent) {
   if (absl::Status status = CheckLease(connection, lease); !status.ok()) return status;
   pg::Params named;
   named.Id(lease.task_id).Text(call.call_id);
@@ -60,9 +61,11 @@ absl::StatusOr<JournalEntry> BeginCall(pg::Connection& connection, const Lease& 
       .Int8(checkpoint)
       .Text(call.name)
       .Text(call.arguments);
-  const auto lost = connection.Query(kFindLost, params);
-  if (!lost.ok()) return lost.status();
-  if (const auto entry = EntryIn(*lost)) return *entry;
+  if (!idempotent) {
+    const auto lost = connection.Query(kFindLost, params);
+    if (!lost.ok()) return lost.status();
+    if (const auto entry = EntryIn(*lost)) return *entry;
+  }
   if (const auto begun = connection.Query(kBegin, params); !begun.ok()) return begun.status();
   return JournalEntry{.is_new = true};
 }

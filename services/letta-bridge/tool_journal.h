@@ -23,10 +23,11 @@ struct JournalEntry {
   std::optional<ToolResult> result;  // of a call that was begun; nullopt: how it ended is unknown
 };
 
-// Writes the intent unless there is one: of this call, or of a lost one of the same tool with the same arguments, which
-// is found once. `checkpoint`: the sequence of the task's newest one; 0: none.
+// Writes the intent unless there is one: of this call, or, unless the tool is `idempotent`, of a lost one of the same
+// tool with the same arguments, which is found once. `checkpoint`: the sequence of the task's newest one; 0: none.
 absl::StatusOr<JournalEntry> BeginCall(pg::Connection& connection, const Lease& lease,
-                                       const ToolCall& call, std::int64_t checkpoint);
+                                       const ToolCall& call, std::int64_t checkpoint,
+                                       bool idempotent);
 
 absl::Status EndCall(pg::Connection& connection, const Lease& lease, const ToolCall& call,
                      const ToolResult& result);

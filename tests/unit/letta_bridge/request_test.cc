@@ -180,7 +180,7 @@ TEST_CASE("hand-offs that come back to the same agent too often are refused") {
 
 TEST_CASE("whatever a payload holds, it is a request or a rejection") {
   int requests = 0;
-  for (std::uint64_t seed = 0; seed < 2000; ++seed) {
+  for (std::uint64_t seed = 0; seed < 1000; ++seed) {
     CAPTURE(seed);
     testing::Random random(seed);
     const auto random_text = [&random] {
@@ -204,7 +204,7 @@ TEST_CASE("whatever a payload holds, it is a request or a rejection") {
       CHECK(ReasonOf(request.status()) == "invalid_payload");
     }
   }
-  CHECK(requests > 10);
+  CHECK(requests > 5);
 }
 
 }  // namespace

@@ -421,7 +421,7 @@ Task RandomTask(Random& random) {
 }
 
 TEST_CASE("a state that is written and read is the same state") {
-  for (std::uint64_t seed = 0; seed < 3000; ++seed) {
+  for (std::uint64_t seed = 0; seed < 1000; ++seed) {
     CAPTURE(seed);
     Random random(seed);
     const Task task = RandomTask(random);
@@ -473,7 +473,7 @@ TEST_CASE("whatever payloads hold, the fold goes on, and its state can be stored
   static constexpr const char* kKeys[] = {
       "agent_instance_id", "letta",    "checkpoint_id", "sequence",      "memory_digest", "reason",
       "failure_reason",    "decision", "response",      "new_session_id"};
-  for (std::uint64_t seed = 0; seed < 1000; ++seed) {
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
     Random random(seed);
     Task task = FoldAll(Waiting());
     for (std::uint64_t n = 2; n < 20; ++n) {
