@@ -90,7 +90,9 @@ export class StubAppServer {
     }),
     memory_history: (command) => this.#agent(command, ({commit}) => ({commits: [{sha: commit}]})),
     conversation_create: ({body}) => this.#agent(body, () => this.#converse()),
+    conversation_recompile: () => ({}),
     runtime_start: (command) => this.#agent(command, () => ({})),
+    sync: (command) => this.#agent(command.runtime, () => ({})),
     conversation_messages_list: ({conversation_id: id, query: {limit}}) => {
       const messages = this.#conversations.get(id);
       return messages && {messages: messages.slice(-limit).reverse(), has_more: false};
