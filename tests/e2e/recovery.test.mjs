@@ -65,7 +65,7 @@ describe('faults below a task', () => {
     assert.deepEqual([completed.type, completed.payload.session_id], ['agent.letta.task.completed', session]);
     for (const parent of [answering.id, saved.event_id, resumed.event_id]) assert.ok(completed.parents.includes(parent));
     // It went on where it was: what it had told was not told again.
-    assert.equal(types.filter((type) => type === 'agent.letta.context.updated').length, 3, told(events));
+    assert.equal(types.filter((type) => type === 'agent.letta.context.updated').length, 4, told(events));
   });
 
   test('Letta is killed again during the recovery', async () => {

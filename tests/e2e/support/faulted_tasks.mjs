@@ -16,8 +16,8 @@ const END = [{tool: 'complete_task', arguments: {summary: 'Done', next_action: '
 
 // What the model says in each step; `word` when it takes its time, which its log shows at once.
 export const scriptOf = (step, word) => ({
-  // After a checkpoint, where there is one each 6 messages.
-  answering: [progress('one'), progress('two'), progress('three'), {say: word, ...append, delay_ms: 5000}, ...END],
+  // Some messages after a checkpoint, where there is one each 6.
+  answering: [progress('one'), progress('two'), progress('three'), progress('four'), {say: word, ...append, delay_ms: 5000}, ...END],
   // The effect is there already, and no checkpoint knows of it.
   after_effect: [append, {say: word, ...progress('appended'), delay_ms: 5000}, ...END],
   calling: [{tool: 'append_slowly', arguments: EFFECT}, ...END],
