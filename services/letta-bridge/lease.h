@@ -36,9 +36,11 @@ absl::Status CheckLease(pg::Connection& connection, const Lease& lease);
 // Whether somebody holds the task's lease now; in a transaction, nobody can take it until its end.
 absl::StatusOr<bool> IsHeld(pg::Connection& connection, const Uuid& task_id);
 
-// Prolongs all leases of a holder. The tasks whose leases he still has.
+// Prolongs a holder's leases of these tasks: those that he works on. What he has taken otherwise, without having been
+// told so, runs out. The tasks whose leases he still has.
 absl::StatusOr<absl::flat_hash_set<Uuid>> RenewLeases(pg::Connection& connection,
-                                                      const std::string& holder);
+                                                      const std::string& holder,
+                                                      const std::vector<Uuid>& tasks);
 
 // Gives it up at once.
 absl::Status ReleaseLease(pg::Connection& connection, const Lease& lease);

@@ -61,14 +61,28 @@ void Scheduler::KeepLeases() {
       if (!opened.ok()) continue;
       connection = *std::move(opened);
     }
-    const auto held = RenewLeases(*connection, holder_);
+    // What begins while the database is asked is not judged by its answer.
+    std::vector<Uuid> tasks;
+    absl::flat_hash_set<const TaskRun*> asked;
+    {
+      absl::MutexLock lock(&mutex_);
+      for (const Running& entry : running_) {
+        if (entry.ended) continue;
+        tasks.push_back(entry.run->task_id());
+        asked.insert(entry.run.get());
+      }
+    }
+    const auto held = RenewLeases(*connection, holder_, tasks);
     if (!held.ok()) {
       connection.reset();
       continue;
     }
     absl::MutexLock lock(&mutex_);
     for (Running& entry : running_) {
-      if (!entry.ended && !held->contains(entry.run->task_id())) entry.run->LoseLease();
+      if (!entry.ended && asked.contains(entry.run.get()) &&
+          !held->contains(entry.run->task_id())) {
+        entry.run->LoseLease();
+      }
     }
   }
 }
