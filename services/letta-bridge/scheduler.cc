@@ -61,15 +61,12 @@ void Scheduler::KeepLeases() {
       if (!opened.ok()) continue;
       connection = *std::move(opened);
     }
-    // What begins while the database is asked is not judged by its answer.
+    // Only those that ran before can be judged by what is found: others may be taken meanwhile.
     std::vector<Uuid> tasks;
-    absl::flat_hash_set<const TaskRun*> asked;
     {
       absl::MutexLock lock(&mutex_);
       for (const Running& entry : running_) {
-        if (entry.ended) continue;
-        tasks.push_back(entry.run->task_id());
-        asked.insert(entry.run.get());
+        if (!entry.ended) tasks.push_back(entry.run->task_id());
       }
     }
     const auto held = RenewLeases(*connection, holder_, tasks);
@@ -77,10 +74,11 @@ void Scheduler::KeepLeases() {
       connection.reset();
       continue;
     }
+    const absl::flat_hash_set<Uuid> judged(tasks.begin(), tasks.end());
     absl::MutexLock lock(&mutex_);
     for (Running& entry : running_) {
-      if (!entry.ended && asked.contains(entry.run.get()) &&
-          !held->contains(entry.run->task_id())) {
+      const Uuid& task_id = entry.run->task_id();
+      if (!entry.ended && judged.contains(task_id) && !held->contains(task_id)) {
         entry.run->LoseLease();
       }
     }
