@@ -100,7 +100,10 @@ export class StubAppServer {
   };
 
   #input(send, {request_id: request, runtime, payload: {messages: [message]}}) {
-    const turn = {send: (type, fields) => send({type, runtime, ...fields}), said: this.#conversations.get(runtime.conversation_id)};
+    const turn = {
+      send: (type, fields) => send({type, runtime, ...fields}),
+      said: this.#conversations.get(runtime.conversation_id),
+    };
     turn.said.push({id: `message-${randomUUID()}`, message_type: 'user_message', content: message.content,
       otid: message.client_message_id});
     turn.send('input_accepted', {request_id: request, accepted: true, disposition: 'started'});
