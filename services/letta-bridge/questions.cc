@@ -24,13 +24,16 @@ constexpr pg::Statement kLock = {"letta_lock_question", R"sql(
   SELECT task_id, status, settled_by FROM letta_questions WHERE request_id = $1::uuid FOR UPDATE
   )sql"};
 
+// Answers that name the question as a parent or in their payload. Its position bounds those that must be looked into.
 constexpr pg::Statement kFirstAnswer = {"letta_first_answer", R"sql(
   SELECT answer.event_id, answer.payload
   FROM event_ids AS asked
-  JOIN event_edges AS edge ON edge.parent_position = asked.position
-  JOIN events AS answer ON answer.position = edge.child_position
-  WHERE asked.event_id = $1::uuid AND answer.event_type = 'agent.feedback.response'
-  ORDER BY edge.child_position LIMIT 1)sql"};
+  JOIN events AS answer ON answer.event_type = 'agent.feedback.response'
+    AND answer.position > asked.position
+  WHERE asked.event_id = $1::uuid AND (
+    $1::uuid = ANY (answer.correlation_ids)
+    OR answer.payload::text ~* ('"request_id"\s*:\s*"' || $1::uuid::text || '"'))
+  ORDER BY answer.position LIMIT 1)sql"};
 
 constexpr pg::Statement kSettle = {"letta_settle", R"sql(
   UPDATE letta_questions

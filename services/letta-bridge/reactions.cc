@@ -19,7 +19,7 @@ constexpr char kAsked[] = "agent.feedback.requested";
 constexpr char kAnswered[] = "agent.feedback.response";
 constexpr char kWithdrawn[] = "agent.feedback.withdrawn";
 
-// How many hand-offs to the same agent are among the causes: of the parents themselves, and of all that led to
+// The hand-offs among the causes: the parents themselves, and all that led to
 // them. A chain that is longer than what is looked at has other troubles.
 constexpr pg::Statement kEarlierOnChain = {"letta_earlier_on_chain", R"sql(
   WITH RECURSIVE chain (position) AS (
@@ -27,18 +27,22 @@ constexpr pg::Statement kEarlierOnChain = {"letta_earlier_on_chain", R"sql(
     UNION
     SELECT edge.parent_position FROM chain JOIN event_edges AS edge ON edge.child_position = chain.position
   ), causes AS (SELECT position FROM chain LIMIT 10000)
-  SELECT count(*) FROM causes JOIN events USING (position)
-  WHERE event_type IN ('bmad.workflow.handoff.requested', 'agent.handoff.requested')
-    AND payload ->> 'to_agent' = $2::text)sql"};
+  SELECT payload FROM causes JOIN events USING (position)
+  WHERE event_type IN ('bmad.workflow.handoff.requested', 'agent.handoff.requested'))sql"};
 
 absl::StatusOr<int> EarlierOnChain(pg::Connection& connection, const std::vector<Uuid>& parents,
                                    const std::string& to_agent) {
   if (parents.empty()) return 0;
   pg::Params params;
-  params.Ids(parents).Text(to_agent);
-  const auto count = connection.Query(kEarlierOnChain, params);
-  if (!count.ok()) return count.status();
-  return static_cast<int>(count->Int8(0, 0));
+  params.Ids(parents);
+  const auto handoffs = connection.Query(kEarlierOnChain, params);
+  if (!handoffs.ok()) return handoffs.status();
+  // PostgreSQL itself can't look into a payload that holds \u0000.
+  int earlier = 0;
+  for (int row = 0; row < handoffs->rows(); ++row) {
+    earlier += AgentAskedFor(handoffs->Bytes(row, 0)) == to_agent;
+  }
+  return earlier;
 }
 
 TaskEvent ToTaskEvent(const event::Envelope& envelope) {

@@ -125,18 +125,26 @@ absl::Status TaskRun::BeginPaused() {
 
 absl::Status TaskRun::BeginRecovery() {
   const Uuid new_session = parts_.ids.New();
-  absl::Status status = held_.Step([&](pg::Connection&, TaskEvents& events) {
-    if (events.task().status == TaskStatus::kActive) {
-      if (holder_was_lost_) {
-        events.FailSession("holder_lost", "the bridge that worked on it gave no sign of life");
-      } else {
-        events.FailSession("holder_stopped", "the bridge that worked on it was stopped");
-      }
-    }
-    events.StartRecovery(new_session, held_.lease().epoch);
-    return absl::OkStatus();
-  });
-  if (!status.ok()) return status;
+  absl::Status status =
+      held_.Step([&](pg::Connection& connection, TaskEvents& events) -> absl::Status {
+        if (events.task().status == TaskStatus::kActive) {
+          if (holder_was_lost_) {
+            events.FailSession("holder_lost", "the bridge that worked on it gave no sign of life");
+          } else {
+            events.FailSession("holder_stopped", "the bridge that worked on it was stopped");
+          }
+        }
+        // One that was stopped has done no harm; who gave no sign of life may have died of the task.
+        if (holder_was_lost_ || !parts_.settings.recovery) {
+          const std::string reason = events.task().reason;
+          absl::Status blocked = BlockIfHopeless(connection, events, reason);
+          if (!blocked.ok() || task_over_) return blocked;
+        }
+        events.StartRecovery(new_session, held_.lease().epoch);
+        return absl::OkStatus();
+      });
+  done_ = task_over_;
+  if (!status.ok() || done_) return status;
   parts_.metrics.recoveries.Increment();
   failpoint::Reached("in_recovery");
   status = AbortOldTurn();

@@ -402,16 +402,22 @@ absl::Status TaskRun::End(const absl::Status& why) {
   return held_.Step([&](pg::Connection& connection, TaskEvents& events) -> absl::Status {
     if (IsOver(events.task().status)) return absl::OkStatus();
     events.FailSession(reason, MessageOf(why));
-    const bool too_often = events.task().recoveries >= parts_.settings.most_recoveries;
-    if (parts_.settings.recovery && !too_often) return absl::OkStatus();
-    task_over_ = true;
-    events.Block(too_often ? "recovery_limit" : "recovery_disabled",
-                 StrCat("The session failed (", reason, "). ",
-                        too_often ? "It failed again and again without a new checkpoint."
-                                  : "ENABLE_CHECKPOINT_RECOVERY is off.",
-                        " Hand the task over anew."));
-    return ReturnAgent(connection, id_);
+    return BlockIfHopeless(connection, events, reason);
   });
+}
+
+// A task whose session has failed, and that is not to be recovered, or not once more.
+absl::Status TaskRun::BlockIfHopeless(pg::Connection& connection, TaskEvents& events,
+                                      std::string_view reason) {
+  const bool too_often = events.task().recoveries >= parts_.settings.most_recoveries;
+  if (parts_.settings.recovery && !too_often) return absl::OkStatus();
+  task_over_ = true;
+  events.Block(too_often ? "recovery_limit" : "recovery_disabled",
+               StrCat("The session failed (", reason, "). ",
+                      too_often ? "It failed again and again without a new checkpoint."
+                                : "ENABLE_CHECKPOINT_RECOVERY is off.",
+                      " Hand the task over anew."));
+  return ReturnAgent(connection, id_);
 }
 
 // What the task left in the agent's memory goes, and it may have another task. One that a lost bridge may still write

@@ -103,6 +103,8 @@ class TaskRun {
   absl::Status CheckInterrupts();
   std::optional<Order> TakeOrder();
   absl::Status End(const absl::Status& why);
+  absl::Status BlockIfHopeless(pg::Connection& connection, TaskEvents& events,
+                               std::string_view reason);
   void GiveBackAgent();
 
   const Parts parts_;

@@ -81,6 +81,7 @@ absl::StatusOr<ClaimResult> ClaimTask(pg::Connection& connection, const Uuid& ta
 
   const Request& request = task->request;
   if (task->status == TaskStatus::kWaiting && request.deadline && *request.deadline <= now) {
+    if (absl::Status released = ReleaseLease(connection, **lease); !released.ok()) return released;
     return ClaimResult{.why = NotClaimed::kLate, .late = *std::move(task)};
   }
   if (lost) {
