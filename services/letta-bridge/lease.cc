@@ -21,7 +21,9 @@ constexpr pg::Statement kCheck = {"letta_check_lease", R"sql(
   WHERE task_id = $1::uuid AND holder = $2::text AND epoch = $3::bigint FOR UPDATE)sql"};
 
 constexpr pg::Statement kIsHeld = {"letta_is_held", R"sql(
-  SELECT expires_at > clock_timestamp() FROM letta_leases WHERE task_id = $1::uuid FOR UPDATE)sql"};
+  SELECT expires_at > clock_timestamp()
+    AND expires_at <= clock_timestamp() + 2 * $2::bigint * interval '1 ms'
+  FROM letta_leases WHERE task_id = $1::uuid FOR UPDATE)sql"};
 
 constexpr pg::Statement kRenew = {"letta_renew_leases", R"sql(
   UPDATE letta_leases SET expires_at = clock_timestamp() + $2::bigint * interval '1 ms'
@@ -63,7 +65,7 @@ absl::Status CheckLease(pg::Connection& connection, const Lease& lease) {
 
 absl::StatusOr<bool> IsHeld(pg::Connection& connection, const Uuid& task_id) {
   pg::Params params;
-  params.Id(task_id);
+  params.Id(task_id).Int8(kMillis);
   const auto found = connection.Query(kIsHeld, params);
   if (!found.ok()) return found.status();
   return found->rows() > 0 && found->Bool(0, 0);
