@@ -11,20 +11,27 @@ const START_MS = 120_000;
 const DEV = fileURLToPath(new URL('../../../dev', import.meta.url));
 const run = promisify(execFile);
 
+// Whether it is still that process, and no zombie.
+async function lives(pid, started) {
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields[19] === started && !'ZX'.includes(fields[0]);
+}
+
 export class LettaServer {
   constructor(set) {
     this.#set = set;
   }
 
-  // By SIGKILL. Returns what its pid was.
+  // By SIGKILL. Returns what its pid was, when it has ended.
   async kill() {
     // process.sh writes it: pid, start time, boot.
     const [pid, started] = (await readFile(path.join(this.#set, 'pid/letta'), 'utf8')).split(' ');
-    const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
-    if (stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] !== started) {
+    if (!(await lives(pid, started))) {
       throw new Failure('the Letta App Server is not running', './dev status, ./dev logs letta');
     }
     process.kill(Number(pid), 'SIGKILL');
+    while (await lives(pid, started)) await new Promise((resolve) => { setTimeout(resolve, 10); });
     return pid;
   }
 
