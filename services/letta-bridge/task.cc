@@ -114,6 +114,8 @@ void FoldCheckpoint(const TaskEvent& event, const Fields& payload, Task& task) {
     checkpoint.message_id = letta->Text("last_message_id");
     checkpoint.message_count = letta->Number("message_count");
   }
+  // A turn that was cut goes on in a fork.
+  if (!checkpoint.conversation_id.empty()) task.conversation_id = checkpoint.conversation_id;
   task.checkpoint = std::move(checkpoint);
   task.recoveries = 0;
   task.answer.clear();

@@ -257,9 +257,9 @@ absl::Status TaskRun::Attach(const std::string& conversation_id) {
                                      .directory = tools_->workspace().directory().string(),
                                      .tools = ToolSpecs(parts_.settings.commands)});
   if (!opened.ok()) return opened.status();
-  conversation_ = *std::move(opened);
   last_activity_ = parts_.clock.Now();
   absl::MutexLock lock(&mutex_);
+  conversation_ = *std::move(opened);
   attached_ = conversation_.get();
   return absl::OkStatus();
 }
@@ -290,7 +290,7 @@ absl::Status TaskRun::Reattach() {
   if (call_was_open)
     return SessionFailure("TURN_LOST", "the connection was lost during a call of a tool");
   // A turn that goes on would ask the connection that is gone for the results of its calls, for ever.
-  if (conversation_->running()) return CutTurn();
+  if (conversation_->running()) return CutTurn(true);
 
   const auto messages = parts_.backend.Messages(id, kMessagesLookedAt);
   if (!messages.ok()) return messages.status();

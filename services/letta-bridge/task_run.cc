@@ -25,7 +25,7 @@ constexpr absl::Duration kMostAway = absl::Seconds(10);
 
 constexpr int kMostPlainEnds = 3;
 constexpr int kMostFailures = 3;
-constexpr int kMessagesLookedAt = 50;
+constexpr int kMessagesLookedAt = 20;
 
 bool IsLost(const absl::Status& status) {
   return ReasonOf(status) == "LEASE_LOST";
@@ -161,7 +161,7 @@ absl::Status TaskRun::Turn() {
   if (!event.ok()) return event.status();
   if (absl::Status status = CheckInterrupts(); !status.ok()) return status;
   if (std::holds_alternative<Nothing>(*event)) {
-    if (parts_.clock.Now() - last_activity_ <= parts_.settings.stall) return CutIfWanted(false);
+    if (parts_.clock.Now() - last_activity_ <= parts_.settings.stall) return CutIfWanted();
     return SessionFailure("STALLED", StrCat("nothing was heard of the agent for ",
                                             absl::ToInt64Seconds(parts_.settings.stall), " s"));
   }
@@ -169,6 +169,7 @@ absl::Status TaskRun::Turn() {
   last_activity_ = parts_.clock.Now();
   if (const auto* call = std::get_if<ToolCall>(&*event)) {
     open_calls_.insert(call->call_id);
+    result_is_last_ = false;
     absl::Status status = HandleCall(*call);
     last_activity_ = parts_.clock.Now();
     return absl::IsUnavailable(status) ? Reattach() : status;
@@ -180,28 +181,55 @@ absl::Status TaskRun::Turn() {
   const Message& message = std::get<MessageSeen>(*event).message;
   ++messages_;
   if (message.kind == Message::Kind::kAnswer) last_answer_ = message.text;
-  const bool is_result = message.kind == Message::Kind::kToolResult;
-  if (is_result) open_calls_.erase(message.tool_call_id);
-  return CutIfWanted(is_result);
+  result_is_last_ = message.kind == Message::Kind::kToolResult;
+  if (result_is_last_) open_calls_.erase(message.tool_call_id);
+  return CutIfWanted();
 }
 
-// Ends the turn early for a checkpoint that is due, an order, or a call of which nobody knows whether it was done. `results_are_in`: a tool's result has just become
-// part of the conversation, which can go on from there.
-absl::Status TaskRun::CutIfWanted(bool results_are_in) {
+// Ends the turn early for an order, or, behind a tool's result, for a checkpoint that is due or a call of which nobody
+// knows whether it was done.
+absl::Status TaskRun::CutIfWanted() {
   if (!open_calls_.empty()) return absl::OkStatus();
-  bool wanted = results_are_in && (CheckpointDue() || tools_->outcome().is_unknown);
+  bool wanted = CheckpointDue() || tools_->outcome().is_unknown;
+  bool at_once = false;
   {
     absl::MutexLock lock(&mutex_);
+    wanted = wanted || !orders_.empty();
     for (const Order& order : orders_) {
-      wanted = wanted || results_are_in || order.kind != Order::Kind::kCheckpoint;
+      at_once = at_once || order.kind != Order::Kind::kCheckpoint;
     }
   }
-  return wanted ? CutTurn() : absl::OkStatus();
+  return at_once || (wanted && result_is_last_) ? CutTurn(at_once) : absl::OkStatus();
 }
 
-absl::Status TaskRun::CutTurn() {
+// Cuts the turn behind its last whole message: what the agent was about to say is gone, also from the conversation,
+// for which a fork takes its place if need be. Unless `at_once`, only behind a tool's result, and not before that is
+// stored: the stream is ahead of the conversation.
+absl::Status TaskRun::CutTurn(bool at_once) {
+  const auto whole = LastWhole();
+  if (!whole.ok()) return absl::IsUnavailable(whole.status()) ? Reattach() : whole.status();
+  if (!at_once && whole->kind != Message::Kind::kToolResult) return absl::OkStatus();
   if (absl::Status status = conversation_->Abort(); !status.ok()) return Reattach();
+  const auto newest = parts_.backend.Messages(conversation_->id(), 1);
+  if (!newest.ok()) return newest.status();
+  if (!newest->empty() && newest->back().id != whole->id) {
+    auto forked =
+        whole->id.empty() ? std::string() : parts_.backend.Fork(conversation_->id(), whole->id);
+    if (!forked.ok()) return forked.status();
+    if (absl::Status status = Attach(*forked); !status.ok()) return status;
+  }
   return Border({.why = TurnFinished::Why::kAborted});
+}
+
+// The newest message of the conversation that isn't the call of a tool without its result; one without id if there is
+// none.
+absl::StatusOr<Message> TaskRun::LastWhole() {
+  auto messages = parts_.backend.Messages(conversation_->id(), kMessagesLookedAt);
+  if (!messages.ok()) return messages.status();
+  while (!messages->empty() && messages->back().kind == Message::Kind::kToolCall) {
+    messages->pop_back();
+  }
+  return messages->empty() ? Message() : std::move(messages->back());
 }
 
 bool TaskRun::CheckpointDue() const {
@@ -211,6 +239,7 @@ bool TaskRun::CheckpointDue() const {
 
 absl::Status TaskRun::Border(const TurnFinished& finished) {
   open_calls_.clear();
+  result_is_last_ = false;
   if (absl::Status status = ObeyOrders(); !status.ok() || done_) return status;
   const TurnOutcome outcome = tools_->TakeOutcome();
   if (outcome.is_unknown) return Ask(outcome);
@@ -220,14 +249,12 @@ absl::Status TaskRun::Border(const TurnFinished& finished) {
     }
   };
   if (outcome.completion) {
-    parts_.metrics.tasks_completed.Increment();
     return EndTask(outcome.handoffs.empty() ? "milestone" : "pre-handoff", [&](TaskEvents& events) {
       hand_over(events);
       events.Complete(*outcome.completion);
     });
   }
   if (outcome.blocked) {
-    parts_.metrics.tasks_blocked.Increment();
     return EndTask("progress", [&](TaskEvents& events) {
       hand_over(events);
       events.Block(outcome.blocked->first, outcome.blocked->second);
@@ -246,7 +273,6 @@ absl::Status TaskRun::Border(const TurnFinished& finished) {
 absl::Status TaskRun::ObeyOrders() {
   while (const auto order = TakeOrder()) {
     if (order->kind == Order::Kind::kCancel) {
-      parts_.metrics.tasks_cancelled.Increment();
       return EndTask("on-demand",
                      [&](TaskEvents& events) { events.Cancel(order->reason, order->asked_by); });
     }
@@ -278,7 +304,6 @@ absl::Status TaskRun::Ask(const TurnOutcome& outcome) {
 absl::Status TaskRun::GoOn(const TurnFinished& finished) {
   if (finished.why == TurnFinished::Why::kFailed) {
     if (++failures_ > kMostFailures) {
-      parts_.metrics.tasks_blocked.Increment();
       return EndTask("progress", [&](TaskEvents& events) {
         events.Block(StrCat("model_failed: ", finished.detail),
                      "A model that answers; then hand the task over anew");
@@ -295,7 +320,6 @@ absl::Status TaskRun::GoOn(const TurnFinished& finished) {
   }
   if (finished.why == TurnFinished::Why::kAborted) return Send(GoOnInput());
   if (++plain_ends_ < kMostPlainEnds) return Send(NudgeInput());
-  parts_.metrics.tasks_blocked.Increment();
   return EndTask("progress", [&](TaskEvents& events) {
     events.Block("no_outcome", StrCat("The agent ended its turn ", kMostPlainEnds,
                                       " times without saying how the task stands. Its last words: ",
@@ -324,9 +348,9 @@ CheckpointRecord TaskRun::NewRecord(const std::string& type) const {
 // Where the conversation and the memory are, between two turns.
 absl::StatusOr<CheckpointRecord> TaskRun::TakeRecord(const std::string& type) {
   CheckpointRecord record = NewRecord(type);
-  const auto messages = parts_.backend.Messages(conversation_->id(), 1);
-  if (!messages.ok()) return messages.status();
-  if (!messages->empty()) record.message_id = messages->back().id;
+  auto whole = LastWhole();
+  if (!whole.ok()) return whole.status();
+  record.message_id = std::move(whole->id);
   auto memory = parts_.backend.ReadMemory(agent_.agent_id);
   if (!memory.ok()) return memory.status();
   record.memory_commit = memory->commit;
@@ -376,6 +400,16 @@ absl::Status TaskRun::EndTask(const std::string& checkpoint_type,
   if (absl::Status status = SaveCheckpoint(checkpoint_type, say); !status.ok()) return status;
   done_ = true;
   task_over_ = true;
+  switch (held_.task().status) {
+    case TaskStatus::kCompleted:
+      parts_.metrics.tasks_completed.Increment();
+      break;
+    case TaskStatus::kCancelled:
+      parts_.metrics.tasks_cancelled.Increment();
+      break;
+    default:
+      parts_.metrics.tasks_blocked.Increment();
+  }
   return absl::OkStatus();
 }
 

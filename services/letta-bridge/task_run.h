@@ -84,8 +84,9 @@ class TaskRun {
   absl::Status Send(const std::string& text);
   absl::Status Turn();
   absl::Status Border(const TurnFinished& finished);
-  absl::Status CutIfWanted(bool results_are_in);
-  absl::Status CutTurn();
+  absl::Status CutIfWanted();
+  absl::Status CutTurn(bool at_once);
+  absl::StatusOr<Message> LastWhole();
   absl::Status ObeyOrders();
   absl::Status Ask(const TurnOutcome& outcome);
   absl::Status GoOn(const TurnFinished& finished);
@@ -136,6 +137,7 @@ class TaskRun {
   absl::Time last_activity_;
   absl::flat_hash_set<std::string> open_calls_;  // whose results the conversation doesn't show yet
   std::vector<MemoryFile> record_memory_;        // what TakeRecord found
+  bool result_is_last_ = false;                  // a tool's, of what was seen of the turn
   bool done_ = false;                            // there is nothing more to do in this epoch
   bool task_over_ = false;                       // and the agent is free again
 };
