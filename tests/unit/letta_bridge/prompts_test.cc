@@ -51,10 +51,23 @@ TEST_CASE("a blank memory has nothing of a task, in the same files") {
 TEST_CASE("an answer is told, also to an agent that was interrupted before it had it") {
   Task task = Whole();
   CHECK_THAT(AnswerInput(task), Contains("withdrawn"));
-  CHECK_THAT(RecoveredInput(task), !Contains("answer"));
+  CHECK_THAT(RecoveredInput(task, {}), !Contains("answer"));
   task.answer = "Use JWT\nRationale: better";
   CHECK_THAT(AnswerInput(task), Contains(task.answer));
-  CHECK_THAT(RecoveredInput(task), Contains(task.answer));
+  CHECK_THAT(RecoveredInput(task, {}), Contains(task.answer));
+}
+
+TEST_CASE("after an interruption an agent is told what it has called, as far as it can be") {
+  const Task task = Whole();
+  const std::string text =
+      RecoveredInput(task, {{.tool = "deploy", .arguments = "{\"to\":1}", .result = "done"},
+                            {.tool = "mail", .arguments = std::string(100'000, 'x')}});
+  CHECK_THAT(text, Contains("- deploy {\"to\":1}: done\n"));
+  CHECK_THAT(text, Contains("- mail xxx") && Contains("nobody knows"));
+  CHECK(text.size() < 5000);
+  CHECK(
+      RecoveredInput(task, std::vector<LostCall>(10'000, {.tool = "a", .arguments = "{}"})).size() <
+      100'000);
 }
 
 TEST_CASE("the inputs between turns say how to go on") {
