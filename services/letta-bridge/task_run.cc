@@ -31,15 +31,6 @@ bool IsLost(const absl::Status& status) {
   return ReasonOf(status) == "LEASE_LOST";
 }
 
-// The newest message that a conversation can be forked at. Calls without a result that an abort has left at the end are
-// none: they were never made, and Letta gives them other ids later. Empty: there is none.
-std::string LastSettled(const std::vector<Message>& messages) {
-  for (auto message = messages.rbegin(); message != messages.rend(); ++message) {
-    if (message->kind != Message::Kind::kToolCall) return message->id;
-  }
-  return {};
-}
-
 // What failure_reason says in the event: a stable word.
 std::string FailureReason(const absl::Status& why) {
   const std::string reason = ReasonOf(why);
@@ -357,15 +348,9 @@ CheckpointRecord TaskRun::NewRecord(const std::string& type) const {
 // Where the conversation and the memory are, between two turns.
 absl::StatusOr<CheckpointRecord> TaskRun::TakeRecord(const std::string& type) {
   CheckpointRecord record = NewRecord(type);
-<<<<<<< HEAD
   auto whole = LastWhole();
   if (!whole.ok()) return whole.status();
   record.message_id = std::move(whole->id);
-=======
-  const auto messages = parts_.backend.Messages(conversation_->id(), kMessagesLookedAt);
-  if (!messages.ok()) return messages.status();
-  record.message_id = LastSettled(*messages);
->>>>>>> lfaults
   auto memory = parts_.backend.ReadMemory(agent_.agent_id);
   if (!memory.ok()) return memory.status();
   record.memory_commit = memory->commit;
