@@ -6,6 +6,7 @@
 #include "base/backoff.h"
 #include "base/error.h"
 #include "base/strings.h"
+#include "eventlog/append.h"
 #include "pg/error.h"
 #include "reaction/decide.h"
 #include "services/letta-bridge/checkpoint_store.h"
@@ -232,6 +233,11 @@ absl::Status Scheduler::SettleDueQuestions(pg::Connection& connection) {
       const auto pending = LockPending(in, question.request_id, settled_by);
       if (!pending.ok()) return pending.status();
       if (!*pending) return sequence::Unit();
+      // An answer that is in the log, and that nobody has handled yet, was in time.
+      if (absl::Status locked = eventlog::LockLog(in); !locked.ok()) return locked;
+      const auto answer = FirstAnswer(in, question.request_id);
+      if (!answer.ok()) return answer.status();
+      if (*answer) return sequence::Unit();
       auto task = LockTask(in, *question.task_id);
       if (!task.ok()) return task.status();
       const auto fallback = DefaultOf(in, question.request_id);
@@ -306,9 +312,12 @@ absl::StatusOr<ClaimResult> Scheduler::Take(const Uuid& task_id) {
                              parts_.clock.Now());
     if (!claimed.ok()) return claimed.status();
     result = *std::move(claimed);
-    if (result.why == NotClaimed::kLate && result.late) {
-      TaskEvents events(*result.late, parts_.ids);
-      events.Reject("deadline_passed", "no agent of its type was free before its deadline");
+    if (result.rejected) {
+      const bool late = result.why == NotClaimed::kLate;
+      TaskEvents events(*result.rejected, parts_.ids);
+      events.Reject(late ? "deadline_passed" : "unknown_agent",
+                    late ? "no agent of its type was free before its deadline"
+                         : "there is no agent with the hand-off's agent_id");
       return Record(connection, events, parts_.factory);
     }
     // Without a claim nothing stays: the lease that was taken must not be kept either.

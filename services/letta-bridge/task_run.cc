@@ -79,6 +79,8 @@ absl::Status TaskRun::Run() {
 }
 
 void TaskRun::Give(const Order& order) {
+  // That is what it was taken for.
+  if (order.kind == Order::Kind::kResume) return;
   absl::MutexLock lock(&mutex_);
   for (const Order& known : orders_) {
     if (known.kind == order.kind) return;
@@ -296,7 +298,7 @@ absl::Status TaskRun::Ask(const TurnOutcome& outcome) {
     if (!digest.ok()) return digest.status();
     record->memory_digest = *digest;
     events.Ask(*outcome.asked, *record);
-    return absl::OkStatus();
+    return FinishStep(connection, events.task());
   });
 }
 
@@ -367,7 +369,9 @@ absl::Status TaskRun::FinishStep(pg::Connection& connection, const Task& after) 
   }
   absl::Status status = ClearOrder(connection, id_, Order::Kind::kCheckpoint);
   if (!status.ok() || after.status != TaskStatus::kPaused) return status;
-  return ClearOrder(connection, id_, Order::Kind::kPause);
+  // A resumption that was asked for before the pause is not meant for it.
+  status = ClearOrder(connection, id_, Order::Kind::kResume);
+  return status.ok() ? ClearOrder(connection, id_, Order::Kind::kPause) : status;
 }
 
 // A checkpoint and what follows it, in one transaction.

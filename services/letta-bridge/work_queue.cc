@@ -82,7 +82,7 @@ absl::StatusOr<ClaimResult> ClaimTask(pg::Connection& connection, const Uuid& ta
   const Request& request = task->request;
   if (task->status == TaskStatus::kWaiting && request.deadline && *request.deadline <= now) {
     if (absl::Status released = ReleaseLease(connection, **lease); !released.ok()) return released;
-    return ClaimResult{.why = NotClaimed::kLate, .late = *std::move(task)};
+    return ClaimResult{.why = NotClaimed::kLate, .rejected = *std::move(task)};
   }
   if (lost) {
     if (absl::Status noted = SuspectAgent(connection, task_id); !noted.ok()) return noted;
@@ -92,6 +92,10 @@ absl::StatusOr<ClaimResult> ClaimTask(pg::Connection& connection, const Uuid& ta
     agent = request.agent_id.empty()
                 ? TakeAgent(connection, request.to_agent, project, agents_per_type, task_id)
                 : TakeOwnAgent(connection, request.agent_id, task_id);
+  }
+  if (absl::IsNotFound(agent.status()) && task->status == TaskStatus::kWaiting) {
+    if (absl::Status released = ReleaseLease(connection, **lease); !released.ok()) return released;
+    return ClaimResult{.why = NotClaimed::kUnknown, .rejected = *std::move(task)};
   }
   if (!agent.ok()) return agent.status();
   if (!*agent) return ClaimResult{.why = NotClaimed::kNoAgent, .agent_type = request.to_agent};

@@ -33,6 +33,7 @@ struct Claim {
 enum class NotClaimed {
   kGone,     // somebody else has it, or there is nothing to be done any more
   kLate,     // its deadline is over: to be rejected
+  kUnknown,  // there is no agent with the id that it names: likewise
   kNoAgent,  // no agent of its type is free
 };
 
@@ -40,7 +41,7 @@ enum class NotClaimed {
 struct ClaimResult {
   std::optional<Claim> claim;
   NotClaimed why = NotClaimed::kGone;
-  std::optional<Task> late;  // locked
+  std::optional<Task> rejected;  // locked
   std::string agent_type;
 };
 absl::StatusOr<ClaimResult> ClaimTask(pg::Connection& connection, const Uuid& task_id,

@@ -48,11 +48,26 @@ class Bridging {
  public:
   Bridging() {
     std::string sql;
-    for (const char* table :
-         {"events", "event_ids", "event_edges", "event_orphans", "late_parents", "memberships",
-          "workflow_projects", "aggregates", "letta_sessions", "letta_tasks", "letta_handoff_keys",
-          "letta_leases", "letta_orders", "letta_memories", "letta_checkpoints", "letta_questions",
-          "letta_late_answers", "letta_tool_calls", "letta_agents", "letta_agent_numbers"}) {
+    for (const char* table : {"events",
+                              "event_ids",
+                              "event_edges",
+                              "event_orphans",
+                              "late_parents",
+                              "memberships",
+                              "workflow_projects",
+                              "aggregates",
+                              "letta_sessions",
+                              "letta_tasks",
+                              "letta_handoff_keys",
+                              "letta_leases",
+                              "letta_orders",
+                              "letta_memories",
+                              "letta_checkpoints",
+                              "letta_questions",
+                              "letta_late_answers",
+                              "letta_tool_calls",
+                              "letta_agents",
+                              "letta_agent_numbers"}) {
       StrAppend(&sql, "DELETE FROM ", table, ";");
     }
     MustExecute(sql);

@@ -235,8 +235,8 @@ TEST_CASE("a task whose deadline is over is late, before it is accepted") {
                               *absl::StatusOr<absl::Time>(absl::FromUnixSeconds(40'000'000'000)));
   REQUIRE(late.ok());
   CHECK(late->why == NotClaimed::kLate);
-  REQUIRE(late->late);
-  CHECK(late->late->id == task);
+  REQUIRE(late->rejected);
+  CHECK(late->rejected->id == task);
 }
 
 }  // namespace

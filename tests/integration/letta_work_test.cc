@@ -176,6 +176,44 @@ TEST_CASE("a question pauses a task until it is answered, timed out or withdrawn
   set.CheckRest();
 }
 
+TEST_CASE("a question is not timed out when its answer is in the log") {
+  Working set;
+  set.Start();
+  const Uuid task = set.HandOver(
+      "in time", {{Letta::Call("ask_human",
+                               R"({"question":"Which?","default":"cookies","timeout_seconds":1})")},
+                  Letta::Complete()});
+  REQUIRE(set.Await(task, "paused"));
+  const event::Envelope answer =
+      MakeEnvelope(kAnswer, Json("{'decision':'JWT'}"), {set.TaskOf(task).question->request_id});
+  set.Store(answer);
+  REQUIRE(Until([&] { return set.Count("letta_questions WHERE answer_by < now()") == 1; }));
+  Stop().WaitFor(absl::Milliseconds(1200));
+  CHECK(set.StatusOf(task) == "paused");
+  set.React(answer);
+  set.scheduler->Wake();
+  REQUIRE(set.Await(task, "completed"));
+  CHECK_THAT(set.letta.Inputs("in time").at(1), Contains("JWT"));
+  set.CheckRest();
+}
+
+TEST_CASE("a resumption that was asked for before a pause does not undo it") {
+  Working set;
+  set.Start();
+  const Uuid task = set.HandOver("paused", {{Letta::Say("thinking"), Letta::Hang()}});
+  REQUIRE(set.Await(task, "active"));
+  REQUIRE(Until([&] { return set.letta.Inputs("paused").size() == 1; }));
+  set.Give(task, Order::Kind::kResume);
+  Stop().WaitFor(absl::Milliseconds(300));
+  CHECK(set.StatusOf(task) == "active");
+  CHECK(set.letta.Calls("Abort") == 0);
+  set.Give(task, Order::Kind::kPause);
+  REQUIRE(set.Await(task, "paused"));
+  Stop().WaitFor(absl::Milliseconds(300));
+  CHECK(set.StatusOf(task) == "paused");
+  set.CheckRest();
+}
+
 TEST_CASE("a task does what people order: pause, resume, save, cancel") {
   Working set;
   set.Start();
@@ -406,6 +444,10 @@ TEST_CASE("a caller's agent keeps its memory, and does the tasks that name it") 
   CHECK(set.TaskOf(task).agent_id == id);
   CHECK(set.letta.MemoryOf(id).front().content == "I am mine");
   CHECK(set.letta.Calls("CreateAgent") == 1);
+
+  const Uuid nobodys = set.HandOver("for nobody", {}, ",'agent_id':'agent-none'");
+  CHECK(set.Await(nobodys, "rejected"));
+  CHECK(set.Reason(nobodys) == "unknown_agent");
   set.CheckRest();
 }
 
