@@ -120,6 +120,11 @@ absl::Status Scheduler::Tick(pg::Connection& connection) {
   return TakeWork(connection);
 }
 
+absl::Status Scheduler::LettaStatus() const {
+  absl::MutexLock lock(&mutex_);
+  return letta_status_;
+}
+
 std::size_t Scheduler::Count() const {
   absl::MutexLock lock(&mutex_);
   return running_.size();
@@ -236,6 +241,10 @@ absl::Status Scheduler::TakeWork(pg::Connection& connection) {
   if (!letta_.Allow()) return absl::OkStatus();
   const absl::Status answers = parts_.backend.Check();
   health_.Set("letta", answers.ok(), std::string(MessageOf(answers)));
+  {
+    absl::MutexLock lock(&mutex_);
+    letta_status_ = answers;
+  }
   parts_.metrics.letta_up.Set(answers.ok() ? 1 : 0);
   if (!answers.ok()) {
     letta_.Failed();

@@ -31,6 +31,9 @@ class Scheduler {
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
+  // How Letta was when it was last looked at. Any thread.
+  absl::Status LettaStatus() const;
+
   // There may be work. Any thread.
   void Wake() { wakeup_.Signal(); }
 
@@ -65,6 +68,7 @@ class Scheduler {
 
   mutable absl::Mutex mutex_;
   std::list<Running> running_ ABSL_GUARDED_BY(mutex_);
+  absl::Status letta_status_ ABSL_GUARDED_BY(mutex_);
 
   absl::Time next_tidying_;
   std::thread keeper_;
