@@ -42,6 +42,11 @@ std::set<std::string> ServedBy(const std::vector<const ServiceDescriptor*>& serv
   return names;
 }
 
+const std::set<std::string>& MinorServices() {
+  static const std::set<std::string> minor = {"letta-bridge"};
+  return minor;
+}
+
 LiveMethod StreamMethod() {
   const MethodDescriptor& method = *Services()[0]->FindMethodByName("StreamEvents");
   return {.service = RuleOf(method).served_by(),

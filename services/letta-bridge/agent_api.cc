@@ -136,9 +136,8 @@ absl::StatusOr<InitialContext> ReadInitialContext(const std::string& object) {
       rest.RawKey(member.raw_key);
       rest.Raw(member.value.text());
     } else if (!member.value.is_string()) {
-      return InvalidField(
-          StrCat("initial_context.", member.key()),
-          StrCat("expected a text, got ", json::Describe(member.value.kind())));
+      return InvalidField(StrCat("initial_context.", member.key()),
+                          StrCat("expected a text, got ", json::Describe(member.value.kind())));
     } else {
       *text = member.value.ToString();
     }
@@ -153,8 +152,8 @@ std::string ContextFile(const std::string& object) {
 
 // A rejection, as a caller is told of it before anything is in the log.
 absl::Status Refused(const absl::Status& verdict) {
-  return MakeError(absl::StatusCode::kFailedPrecondition,
-                   absl::AsciiStrToUpper(ReasonOf(verdict)), MessageOf(verdict));
+  return MakeError(absl::StatusCode::kFailedPrecondition, absl::AsciiStrToUpper(ReasonOf(verdict)),
+                   MessageOf(verdict));
 }
 
 }  // namespace
@@ -330,10 +329,11 @@ absl::Status AgentApi::Create(const v1::CreateAgentRequest& request,
                               v1::CreateAgentResponse& response) {
   const auto type = ReadType(request.agent_type());
   if (!type.ok()) return type.status();
-  absl::Status status = FirstOf({CheckText("name", request.name(), 0, kMostAgent),
-                                 CheckText("system_prompt", request.system_prompt(), 0, kMostPrompt),
-                                 CheckText("project_name", request.project_name(), 0, kMostName),
-                                 CheckText("model", request.model(), 0, kMostName)});
+  absl::Status status =
+      FirstOf({CheckText("name", request.name(), 0, kMostAgent),
+               CheckText("system_prompt", request.system_prompt(), 0, kMostPrompt),
+               CheckText("project_name", request.project_name(), 0, kMostName),
+               CheckText("model", request.model(), 0, kMostName)});
   if (!status.ok()) return status;
   if (request.mcp_servers_size() > kMostServers) {
     return InvalidField("mcp_servers", StrCat("expected at most ", kMostServers));

@@ -17,7 +17,7 @@
 namespace god33::letta {
 namespace {
 
-#define GOD33_CHECKPOINT_COLUMNS                                                               \
+#define GOD33_CHECKPOINT_COLUMNS                                                         \
   "c.checkpoint_id, c.saved_at, c.type, c.session_id, c.task_id, c.sequence, c.record, " \
   "c.event_id, c.memory_digest"
 

@@ -138,8 +138,7 @@ absl::Status FeedbackApi::Withdraw(const v1::WithdrawFeedbackRequest& request,
   if (absl::Status status = CheckText("reason", request.reason(), 0, kMostReason); !status.ok()) {
     return status;
   }
-  auto appended =
-      Settle(*id, kWithdrawn, {{"withdrawn_by", caller}, {"reason", request.reason()}});
+  auto appended = Settle(*id, kWithdrawn, {{"withdrawn_by", caller}, {"reason", request.reason()}});
   if (!appended.ok()) return appended.status();
   response.set_event_id(appended->event_id.ToString());
   response.set_position(appended->position);

@@ -15,13 +15,12 @@
 namespace god33::letta {
 namespace {
 
-#define GOD33_QUESTION_COLUMNS                                                      \
+#define GOD33_QUESTION_COLUMNS                                                         \
   "q.request_id, q.status, q.task_id, q.workflow_id, q.agent, q.payload, q.asked_at, " \
   "q.answer_by, q.settled_by, q.settled_at, q.answer"
 
-constexpr pg::Statement kList = {
-    "letta_api_feedback",
-    "SELECT " GOD33_QUESTION_COLUMNS R"sql( FROM letta_questions AS q
+constexpr pg::Statement kList = {"letta_api_feedback",
+                                 "SELECT " GOD33_QUESTION_COLUMNS R"sql( FROM letta_questions AS q
   WHERE ($1::text = 'all' OR q.status = $1::text)
     AND ($2::uuid IS NULL OR q.workflow_id = $2::uuid)
     AND ($3::text IS NULL OR q.agent = $3::text)
@@ -29,7 +28,8 @@ constexpr pg::Statement kList = {
       OR (q.asked_at = $4::timestamptz AND q.request_id > $5::uuid))
   ORDER BY q.asked_at DESC, q.request_id LIMIT $6::bigint)sql"};
 
-constexpr pg::Statement kGet = {"letta_api_question", "SELECT " GOD33_QUESTION_COLUMNS R"sql(, e.payload
+constexpr pg::Statement kGet = {"letta_api_question",
+                                "SELECT " GOD33_QUESTION_COLUMNS R"sql(, e.payload
   FROM letta_questions AS q
     LEFT JOIN event_ids AS i ON i.event_id = q.settled_by
     LEFT JOIN events AS e ON e.position = i.position
@@ -121,8 +121,7 @@ absl::Status ListFeedback(pg::Connection& connection, const v1::ListFeedbackRequ
   if (rows->rows() > *limit) {
     const int last = *limit - 1;
     response.set_next_page_token(WritePageToken(
-        fingerprint,
-        {.number = absl::ToUnixMicros(rows->Time(last, 6)), .id = rows->Id(last, 0)}));
+        fingerprint, {.number = absl::ToUnixMicros(rows->Time(last, 6)), .id = rows->Id(last, 0)}));
   }
   return absl::OkStatus();
 }

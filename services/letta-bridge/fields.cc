@@ -50,8 +50,8 @@ absl::Status CheckText(std::string_view field, const std::string& text, std::siz
   if (text.size() >= least && text.size() <= most && text.find('\0') == std::string::npos) {
     return absl::OkStatus();
   }
-  return InvalidField(field, StrCat("expected ", least, " to ", most, " bytes without NUL, got ",
-                                    text.size()));
+  return InvalidField(
+      field, StrCat("expected ", least, " to ", most, " bytes without NUL, got ", text.size()));
 }
 
 absl::StatusOr<std::string> ReadObject(std::string_view field, const std::string& text,

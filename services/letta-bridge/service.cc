@@ -1,5 +1,6 @@
 #include "services/letta-bridge/service.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
@@ -67,11 +68,11 @@ absl::Status Service::ReadInto(const Uuid& task_id, v1::Task& task) {
 grpc::ServerUnaryReactor* Service::CreateAgent(grpc::CallbackServerContext* context,
                                                const v1::CreateAgentRequest* request,
                                                v1::CreateAgentResponse* response) {
-  return rpc::RunBlocking(context, slow_,
-                          [this, context, request, response](const auth::Principal&) {
-                            const auto gone = [context] { return context->IsCancelled(); };
-                            return pg::ForCaller(agents_.Create(*request, gone, *response), kFailed);
-                          });
+  return rpc::RunBlocking(
+      context, slow_, [this, context, request, response](const auth::Principal&) {
+        const auto gone = [context] { return context->IsCancelled(); };
+        return pg::ForCaller(agents_.Create(*request, gone, *response), kFailed);
+      });
 }
 
 grpc::ServerUnaryReactor* Service::AssignTask(grpc::CallbackServerContext* context,
@@ -177,11 +178,14 @@ grpc::ServerUnaryReactor* Service::Obey(grpc::CallbackServerContext* context, Or
       return InvalidField("wait_seconds",
                           StrCat("expected 0 to ", kMostWaitSeconds, ", got ", seconds));
     }
-    const auto task_id = orders_.Give(
-        *id, {.kind = kind, .reason = request->reason(), .asked_by = caller.subject});
+    const auto task_id =
+        orders_.Give(*id, {.kind = kind, .reason = request->reason(), .asked_by = caller.subject});
     if (!task_id.ok()) return pg::ForCaller(task_id.status(), kFailed);
-    const auto obeyed = orders_.AwaitObeyed(*task_id, kind, absl::Seconds(seconds),
-                                            [context] { return context->IsCancelled(); });
+    // In time for the answer to arrive.
+    const absl::Duration left = absl::FromChrono(context->deadline()) - parts_.clock.Now();
+    const absl::Duration patience = std::min(absl::Seconds(seconds), left - absl::Seconds(1));
+    const auto obeyed =
+        orders_.AwaitObeyed(*task_id, kind, patience, [context] { return context->IsCancelled(); });
     if (!obeyed.ok()) return pg::ForCaller(obeyed.status(), kFailed);
     response->set_obeyed(*obeyed);
     return pg::ForCaller(ReadInto(*task_id, *response->mutable_task()), kFailed);

@@ -19,21 +19,21 @@ namespace god33::letta {
 namespace {
 
 // Behind the columns of its own, each statement has these of tasks AS t.
-#define GOD33_TASK_COLUMNS                                                                      \
-  "t.state, e.\"timestamp\", l.holder, l.epoch, l.expires_at, "                                 \
-  "coalesce(l.expires_at > clock_timestamp(), false), "                                         \
-  "c.checkpoint_id, c.saved_at, c.type, c.session_id, c.sequence, c.event_id, "                 \
-  "c.memory_digest, q.payload, "                                                                \
-  "ARRAY(SELECT o.kind FROM letta_orders AS o WHERE o.task_id = t.task_id "                     \
-  "      ORDER BY o.asked_at, o.kind), "                                                        \
-  "ARRAY(SELECT o.reason FROM letta_orders AS o WHERE o.task_id = t.task_id "                   \
-  "      ORDER BY o.asked_at, o.kind), "                                                        \
-  "ARRAY(SELECT o.asked_by FROM letta_orders AS o WHERE o.task_id = t.task_id "                 \
-  "      ORDER BY o.asked_at, o.kind), "                                                        \
-  "ARRAY(SELECT (extract(epoch FROM o.asked_at) * 1000000)::bigint FROM letta_orders AS o "     \
-  "      WHERE o.task_id = t.task_id ORDER BY o.asked_at, o.kind), "                            \
-  "ARRAY(SELECT s.session_id FROM letta_sessions AS s WHERE s.task_id = t.task_id "             \
-  "      ORDER BY s.session_id), "                                                              \
+#define GOD33_TASK_COLUMNS                                                                  \
+  "t.state, e.\"timestamp\", l.holder, l.epoch, l.expires_at, "                             \
+  "coalesce(l.expires_at > clock_timestamp(), false), "                                     \
+  "c.checkpoint_id, c.saved_at, c.type, c.session_id, c.sequence, c.event_id, "             \
+  "c.memory_digest, q.payload, "                                                            \
+  "ARRAY(SELECT o.kind FROM letta_orders AS o WHERE o.task_id = t.task_id "                 \
+  "      ORDER BY o.asked_at, o.kind), "                                                    \
+  "ARRAY(SELECT o.reason FROM letta_orders AS o WHERE o.task_id = t.task_id "               \
+  "      ORDER BY o.asked_at, o.kind), "                                                    \
+  "ARRAY(SELECT o.asked_by FROM letta_orders AS o WHERE o.task_id = t.task_id "             \
+  "      ORDER BY o.asked_at, o.kind), "                                                    \
+  "ARRAY(SELECT (extract(epoch FROM o.asked_at) * 1000000)::bigint FROM letta_orders AS o " \
+  "      WHERE o.task_id = t.task_id ORDER BY o.asked_at, o.kind), "                        \
+  "ARRAY(SELECT s.session_id FROM letta_sessions AS s WHERE s.task_id = t.task_id "         \
+  "      ORDER BY s.session_id), "                                                          \
   "queue.nth, own.state, pool.warm, pool.made"
 
 // t must be there before; the queue's order is that of FindWork (work_queue.cc).
@@ -55,20 +55,19 @@ namespace {
   "    AND a.project = coalesce((SELECT p.project FROM workflow_projects AS p "                   \
   "      WHERE p.workflow_id = t.workflow_id), '')) AS pool ON t.status = 'waiting' "
 
-constexpr pg::Statement kGet = {"letta_api_task",
-                                "SELECT " GOD33_TASK_COLUMNS
-                                " FROM letta_tasks AS t" GOD33_TASK_JOINS
-                                "WHERE t.task_id = $1::uuid"};
+constexpr pg::Statement kGet = {"letta_api_task", "SELECT " GOD33_TASK_COLUMNS
+                                                  " FROM letta_tasks AS t" GOD33_TASK_JOINS
+                                                  "WHERE t.task_id = $1::uuid"};
 
-constexpr pg::Statement kList = {
-    "letta_api_tasks",
-    "SELECT t.arrival, " GOD33_TASK_COLUMNS
-    " FROM (SELECT * FROM letta_tasks"
-    "  WHERE ($1::text[] IS NULL OR status = ANY ($1::text[]))"
-    "    AND ($2::text IS NULL OR to_agent = $2::text)"
-    "    AND ($3::uuid IS NULL OR workflow_id = $3::uuid)"
-    "    AND arrival < $4::bigint"
-    "  ORDER BY arrival DESC LIMIT $5::bigint) AS t" GOD33_TASK_JOINS "ORDER BY t.arrival DESC"};
+constexpr pg::Statement kList = {"letta_api_tasks",
+                                 "SELECT t.arrival, " GOD33_TASK_COLUMNS
+                                 " FROM (SELECT * FROM letta_tasks"
+                                 "  WHERE ($1::text[] IS NULL OR status = ANY ($1::text[]))"
+                                 "    AND ($2::text IS NULL OR to_agent = $2::text)"
+                                 "    AND ($3::uuid IS NULL OR workflow_id = $3::uuid)"
+                                 "    AND arrival < $4::bigint"
+                                 "  ORDER BY arrival DESC LIMIT $5::bigint) AS t" GOD33_TASK_JOINS
+                                 "ORDER BY t.arrival DESC"};
 
 // Ids of sessions are made in the order of time.
 constexpr pg::Statement kListSessions = {
@@ -409,9 +408,8 @@ absl::Status ListSessions(pg::Connection& connection, const Surroundings& around
   if (!status.ok()) return status;
   const auto limit = ReadLimit(request.has_limit(), request.limit());
   if (!limit.ok()) return limit.status();
-  const std::string fingerprint =
-      StrCat("sessions|", request.status(), "|", request.agent_type(), "|", request.workflow_id(),
-             "|", request.task_id());
+  const std::string fingerprint = StrCat("sessions|", request.status(), "|", request.agent_type(),
+                                         "|", request.workflow_id(), "|", request.task_id());
   const auto token = ReadPageToken(fingerprint, request.page_token());
   if (!token.ok()) return token.status();
   if (*token) {
