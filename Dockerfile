@@ -1,4 +1,5 @@
-# One image for all services; the pod's command says which one runs.
+# One image for all services; the pod's command says which one runs. git is letta-bridge's, which records what
+# worktrees look like.
 #
 #   docker build -t god33 .
 #   docker run god33 event-store-manager --help
@@ -18,12 +19,12 @@ COPY services /src/services
 COPY tools /src/tools
 RUN cd /src && cmake --preset release -DGOD33_BUILD_TESTS=OFF && cmake --build --preset release && \
     mkdir /out && \
-    install -s build/release/bin/{event-store-manager,event-store-api,gateway,god33} /out && \
+    install -s build/release/bin/{event-store-manager,event-store-api,letta-bridge,gateway,god33} /out && \
     install node_modules/@dbmate/*/bin/dbmate /out
 
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends \
-      ca-certificates libabsl20220623 libgrpc++1.51 libpq5 libprometheus-cpp-core1.0 libprotobuf32 \
+      ca-certificates git libabsl20220623 libgrpc++1.51 libpq5 libprometheus-cpp-core1.0 libprotobuf32 \
       librabbitmq4 libsimdjson14 libspdlog1.10 libssl3 libyaml-cpp0.7 && \
     rm -rf /var/lib/apt/lists/*
 COPY --from=build /out/ /usr/local/bin/

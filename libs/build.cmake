@@ -45,6 +45,15 @@ set(GOD33_WARNINGS -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Werro
   -Wno-missing-field-initializers $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
   $<$<CXX_COMPILER_ID:Clang>:-Wno-sign-conversion>)
 
+# god33_count_coverage(<target>): the test `coverage` counts which of its lines run.
+function(god33_count_coverage target)
+  if(GOD33_COVERAGE)
+    # What runs outside of that test counts for nothing.
+    target_compile_options(${target} PRIVATE -fprofile-instr-generate=/dev/null -fcoverage-mapping)
+    target_link_options(${target} INTERFACE -fprofile-instr-generate)
+  endif()
+endfunction()
+
 # god33_library(<name> [DOMAIN] SOURCES ... DEPS ...): the library libs/<name>, linked as god33::<name>.
 # DOMAIN marks pure code: it may link god33::base, god33::json, other DOMAIN libraries and Abseil.
 function(god33_library name)
@@ -54,10 +63,8 @@ function(god33_library name)
   target_include_directories(god33_${name} PUBLIC ${PROJECT_SOURCE_DIR}/libs)
   target_compile_options(god33_${name} PRIVATE ${GOD33_WARNINGS})
   target_link_libraries(god33_${name} PUBLIC ${arg_DEPS})
-  if(GOD33_COVERAGE AND (arg_DOMAIN OR name MATCHES "^(base|json)$"))
-    # What runs outside of the test `coverage` counts for nothing.
-    target_compile_options(god33_${name} PRIVATE -fprofile-instr-generate=/dev/null -fcoverage-mapping)
-    target_link_options(god33_${name} INTERFACE -fprofile-instr-generate)
+  if(arg_DOMAIN OR name MATCHES "^(base|json)$")
+    god33_count_coverage(god33_${name})
   endif()
   if(arg_DOMAIN)
     set_property(GLOBAL APPEND PROPERTY GOD33_DOMAIN god33::${name})

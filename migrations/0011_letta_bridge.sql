@@ -15,6 +15,8 @@ CREATE TABLE letta_tasks (
   -- Paused, and what it waited for has come.
   ready boolean NOT NULL,
   state json NOT NULL,
+  -- Why it could not be worked on the last time that was tried; no part of the fold.
+  waits_for text,
   -- The order in which they came in; no part of the fold.
   arrival bigint GENERATED ALWAYS AS IDENTITY
 );
@@ -117,6 +119,10 @@ CREATE TABLE letta_tool_calls (
   task_id uuid NOT NULL,
   call_id text COLLATE "C" NOT NULL,
   epoch bigint NOT NULL,
+  -- The newest checkpoint when it began.
+  checkpoint bigint NOT NULL,
+  -- The agent went on from a checkpoint before it, and has not made it again.
+  lost boolean NOT NULL DEFAULT false,
   tool text NOT NULL,
   arguments json NOT NULL,
   begun_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -138,6 +144,8 @@ CREATE TABLE letta_agents (
   task_id uuid,
   -- Made by a caller, who gives it its tasks: no agent of the pool.
   own boolean NOT NULL,
+  -- A bridge that was lost may still write to its memory: no other task gets it.
+  suspect boolean NOT NULL DEFAULT false,
   spec json NOT NULL,
   made_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   changed_at timestamptz NOT NULL DEFAULT clock_timestamp(),

@@ -52,7 +52,7 @@ letta_connect() {
   fi
   settings=$(printf '%s\n' "$provider" "$url" "$key" | sha256sum)
   letta_url
-  ! stamped letta-provider "$settings" || how=keep
+  if stamped letta-provider "$settings"; then how=keep; else rm -f -- "$STAMP_DIR/letta-provider"; fi
   # The key goes through the environment: arguments are public.
   LETTA_SERVER_URL=$REPLY PROVIDER=$provider PROVIDER_URL=$url PROVIDER_KEY=$key \
     "$LETTA_NODE" "$ROOT/deploy/dev/letta_provider.mjs" "$how"

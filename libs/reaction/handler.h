@@ -37,8 +37,9 @@ class Handler {
   // eventlog::LockLog is called; it is ended by the server when it rests for 2 s (eventlog::WriterSettings).
   //
   // Errors: what pg::IsTransient says of, and a broken connection, are the database's fault: the event is kept and
-  // tried again until it works. So are a schema or rights that are missing. Any other error is the event's fault:
-  // after three tries it is recorded (Reactor::RetryFailures) and the next one is taken.
+  // tried again until it works; so are a schema or rights that are missing. Any other error is the event's fault:
+  // after three tries it is recorded (Reactor::RetryFailures) and the next one is taken. So it is after six tries in
+  // which the connection was lost or a statement took too long, while the database was there before and after.
   virtual absl::StatusOr<sequence::Unit> React(pg::Connection& connection,
                                                const Incoming& incoming) = 0;
 

@@ -15,6 +15,10 @@ namespace {
 
 constexpr int kMostTries = 3;
 
+// How often the connection may be lost over one event before it is the event's fault. Waits between these tries grow,
+// and only those count that began on a good connection.
+constexpr int kMostLost = 6;
+
 void LogEvent(LogLevel level, std::string_view message, const Incoming& incoming,
               std::string_view error) {
   const event::Envelope& envelope = incoming.event.envelope;
@@ -59,22 +63,41 @@ absl::StatusOr<Disposition> Reaction::React(Task& task) {
 
 absl::StatusOr<Disposition> Reaction::ConnectAndTry(Task& task) {
   if (absl::Status status = EnsureConnected(); !status.ok()) return status;
+  const Uuid& id = task.incoming.event.envelope.id;
   for (int tries = 1;; ++tries) {
     const auto done = Try(task);
-    if (done.ok()) return done;
-    metrics_.retries.Increment();
-    if (connection_->broken()) return absl::UnavailableError(ToAbsl(MessageOf(done.status())));
-    const Fault fault = FaultOf(done.status());
-    if (fault == Fault::kDatabase) return done;
-    if (fault == Fault::kRace) {
-      FreeLog(done.status());
-      if (tries >= kMostTries) return done;
-      continue;
+    if (done.ok()) {
+      lost_.erase(id);
+      return done;
     }
+    metrics_.retries.Increment();
     LogEvent(LogLevel::kWarning, "reacting to an event failed", task.incoming,
              MessageOf(done.status()));
-    if (tries >= kMostTries) return Record(task, done.status());
+    if (connection_->broken() || absl::IsDeadlineExceeded(done.status())) {
+      return Lost(task, done.status());
+    }
+    switch (FaultOf(done.status())) {
+      case Fault::kDatabase:
+        return done;
+      case Fault::kRace:
+        FreeLog(done.status());
+        if (tries >= kMostTries) return done;
+        break;
+      case Fault::kOwn:
+        if (tries >= kMostTries) return Record(task, done.status());
+    }
   }
+}
+
+// The database has not answered; or it never does when this event is handled, while it does otherwise.
+absl::StatusOr<Disposition> Reaction::Lost(const Task& task, const absl::Status& failure) {
+  const Uuid& id = task.incoming.event.envelope.id;
+  const absl::Status unavailable = absl::UnavailableError(ToAbsl(MessageOf(failure)));
+  if (++lost_[id] < kMostLost) return unavailable;
+  if (absl::Status status = EnsureConnected(); !status.ok()) return status;
+  auto done = Record(task, unavailable);
+  if (done.ok()) lost_.erase(id);
+  return done;
 }
 
 absl::StatusOr<Disposition> Reaction::Try(Task& task) {
@@ -122,9 +145,8 @@ absl::StatusOr<Disposition> Reaction::Store(Task& task, pg::Transaction transact
     const absl::Status& decided = stored->outcomes.back().status;
     if (!decided.ok()) return decided;
   }
-  task.in_doubt = true;
   absl::Status status = std::move(transaction).Commit();
-  task.in_doubt = connection_->broken();
+  task.in_doubt = !status.ok() && connection_->broken();
   if (!status.ok()) return status;
   return Disposition::kHandled;
 }

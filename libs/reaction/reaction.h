@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "pg/connection.h"
@@ -49,6 +50,8 @@ class Reaction {
  private:
   absl::Status EnsureConnected() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<Disposition> ConnectAndTry(Task& task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<Disposition> Lost(const Task& task, const absl::Status& failure)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<Disposition> Try(Task& task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<Disposition> Store(Task& task, pg::Transaction transaction,
                                     const sequence::Unit& decision)
@@ -66,6 +69,9 @@ class Reaction {
   const TellHealth& tell_health_;
   absl::Mutex mutex_;
   std::unique_ptr<pg::Connection> connection_ ABSL_GUARDED_BY(mutex_);
+
+  // Of events that are not done with: how often the connection was lost over them.
+  absl::flat_hash_map<Uuid, int> lost_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace god33::reaction

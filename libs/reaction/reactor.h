@@ -41,7 +41,9 @@ struct Options {
   std::string exchange;
   std::vector<amqp::Queue> queues;
 
-  absl::flat_hash_set<std::string> event_types;  // exactly; other types are left to the manager
+  // Exactly these; other types are left to the manager. Of a type that a later version adds, what is at or below the
+  // cursor counts as handled.
+  absl::flat_hash_set<std::string> event_types;
 
   // Where a service begins that never ran before: at the first event of the log, or at the head as of then. In both
   // cases it also handles what waits in its queues, however old.

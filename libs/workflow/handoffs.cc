@@ -177,7 +177,7 @@ void Handoffs::ReadQuestions(const Chain& chain) {
          .position = link.position,
          .handoff = handoff == nullptr ? std::nullopt : std::optional(handoff->id),
          .session = link.session,
-         .from = link.from,
+         .from = link.from.empty() && handoff != nullptr ? handoff->to : link.from,
          .text = link.text,
          .options = link.options,
          .default_answer = link.default_answer,

@@ -52,8 +52,9 @@ class Reader {
 
   // The folds would stand still at what their tables can't hold.
   Reader& Limited(const char* field, const std::string& text, std::size_t most) {
-    const absl::Status fits = projection::CheckFits(field, text, most);
-    if (!fits.ok()) Keep(InvalidField(field, MessageOf(fits)));
+    if (projection::CheckFits(field, text, most).ok()) return *this;
+    Keep(InvalidField(field, StrCat("expected at most ", most, " characters and no NUL, got ",
+                                    CountCharacters(text), " characters")));
     return *this;
   }
 

@@ -25,6 +25,13 @@ absl::Status AddKey(const std::string& key, StepCall& call) {
   return absl::OkStatus();
 }
 
+// From where it is asked makes it no other request.
+template <typename Request>
+std::string WhatIsAsked(Request request) {
+  request.clear_source();
+  return StrCat(Request::descriptor()->full_name(), "\n", request.SerializeAsString());
+}
+
 }  // namespace
 
 WorkflowService::WorkflowService(LogWriter& writer, const wire::PayloadRegistry& registry,
@@ -43,9 +50,7 @@ grpc::ServerUnaryReactor* WorkflowService::Take(grpc::CallbackServerContext* con
         auto call = ReadCall(*request);
         if (!call.ok()) return call.status();
         if (absl::Status status = AddKey(*key, *call); !status.ok()) return status;
-        auto step = steps_.Take(
-            *call, caller.subject,
-            StrCat(Request::descriptor()->full_name(), "\n", request->SerializeAsString()));
+        auto step = steps_.Take(*call, caller.subject, WhatIsAsked(*request));
         if (!step.ok()) return step.status();
         *response->mutable_step() = *std::move(step);
         return absl::OkStatus();

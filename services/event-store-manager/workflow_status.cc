@@ -26,6 +26,7 @@ void Tell(const workflow::Handoff& handoff, v1::HandoffStatus& status) {
   status.set_progress(handoff.progress);
   status.set_checkpoints(handoff.checkpoints);
   if (handoff.completed_by) status.set_completed_event_id(handoff.completed_by->ToString());
+  status.set_position(handoff.position);
 }
 
 void Tell(const workflow::Question& question, v1::OpenQuestion& open) {

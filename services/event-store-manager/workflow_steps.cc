@@ -132,6 +132,7 @@ absl::StatusOr<v1::WorkflowStep> WorkflowSteps::TryTake(const StepCall& call, co
   const auto outcome = Append(std::move(unit));
   if (!outcome.ok()) return outcome.status();
   step.set_position(outcome->placed[0].position);
+  step.set_duplicate(outcome->placed[0].duplicate);
   return step;
 }
 

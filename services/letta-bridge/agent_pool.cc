@@ -17,7 +17,7 @@ constexpr pg::Statement kTakeWarm = {"letta_take_warm", R"sql(
     SELECT agent_id FROM letta_agents
     WHERE agent_type = $1::text AND project = $2::text AND state = 'warm' AND NOT own
     ORDER BY changed_at DESC LIMIT 1 FOR UPDATE SKIP LOCKED)
-  RETURNING agent_id, instance_id, agent_type, project, own)sql"};
+  RETURNING agent_id, instance_id, agent_type, project, own, suspect)sql"};
 
 constexpr pg::Statement kCount = {"letta_count_agents", R"sql(
   SELECT count(*) FROM letta_agents
@@ -32,13 +32,13 @@ constexpr pg::Statement kReserve = {"letta_reserve_agent", R"sql(
 constexpr pg::Statement kTakeOwn = {"letta_take_own", R"sql(
   UPDATE letta_agents SET state = 'busy', task_id = $2::uuid, changed_at = clock_timestamp()
   WHERE agent_id = $1::text AND own AND state = 'warm'
-  RETURNING agent_id, instance_id, agent_type, project, own)sql"};
+  RETURNING agent_id, instance_id, agent_type, project, own, suspect)sql"};
 
 constexpr pg::Statement kIsOwn = {"letta_is_own", R"sql(
   SELECT FROM letta_agents WHERE agent_id = $1::text AND own AND state <> 'gone')sql"};
 
 constexpr pg::Statement kOfTask = {"letta_agent_of_task", R"sql(
-  SELECT agent_id, instance_id, agent_type, project, own FROM letta_agents
+  SELECT agent_id, instance_id, agent_type, project, own, suspect FROM letta_agents
   WHERE task_id = $1::uuid FOR UPDATE)sql"};
 
 constexpr pg::Statement kNumber = {"letta_next_instance", R"sql(
@@ -58,9 +58,12 @@ constexpr pg::Statement kDrop = {"letta_drop_agent", R"sql(
   UPDATE letta_agents SET state = 'gone', task_id = NULL, changed_at = clock_timestamp()
   WHERE instance_id = $1::text)sql"};
 
+constexpr pg::Statement kSuspect = {"letta_suspect_agent", R"sql(
+  UPDATE letta_agents SET suspect = true WHERE task_id = $1::uuid)sql"};
+
 constexpr pg::Statement kReturn = {"letta_return_agent", R"sql(
   UPDATE letta_agents SET task_id = NULL, changed_at = clock_timestamp(),
-    state = CASE WHEN own THEN 'warm' ELSE 'returned' END
+    state = CASE WHEN own THEN 'warm' WHEN suspect THEN 'gone' ELSE 'returned' END
   WHERE task_id = $1::uuid)sql"};
 
 constexpr pg::Statement kWarm = {"letta_make_warm", R"sql(
@@ -68,7 +71,7 @@ constexpr pg::Statement kWarm = {"letta_make_warm", R"sql(
   WHERE agent_id = $1::text AND state = 'returned')sql"};
 
 constexpr pg::Statement kForgotten = {"letta_forgotten_agents", R"sql(
-  SELECT agent_id, instance_id, agent_type, project, own FROM letta_agents
+  SELECT agent_id, instance_id, agent_type, project, own, suspect FROM letta_agents
   WHERE state = 'returned' AND changed_at < clock_timestamp() - $1::bigint * interval '1 ms'
   ORDER BY changed_at LIMIT 10 FOR UPDATE SKIP LOCKED)sql"};
 
@@ -79,7 +82,8 @@ PooledAgent ReadAgent(const pg::Result& rows, int row) {
                     .instance_id = std::string(rows.Bytes(row, 1)),
                     .agent_type = std::string(rows.Bytes(row, 2)),
                     .project = std::string(rows.Bytes(row, 3)),
-                    .own = rows.Bool(row, 4)};
+                    .own = rows.Bool(row, 4),
+                    .suspect = rows.Bool(row, 5)};
   if (agent.agent_id.starts_with(kToBeMade)) agent.agent_id.clear();
   return agent;
 }
@@ -170,6 +174,12 @@ absl::Status DropAgent(pg::Connection& connection, const std::string& instance_i
   pg::Params params;
   params.Text(instance_id);
   return connection.Query(kDrop, params).status();
+}
+
+absl::Status SuspectAgent(pg::Connection& connection, const Uuid& task_id) {
+  pg::Params params;
+  params.Id(task_id);
+  return connection.Query(kSuspect, params).status();
 }
 
 absl::Status ReturnAgent(pg::Connection& connection, const Uuid& task_id) {

@@ -22,6 +22,9 @@ struct PooledAgent {
   std::string agent_type;   // letta-python-dev
   std::string project;
   bool own = false;  // made by a caller
+
+  // A bridge that was lost may still write to its memory: no other task gets it.
+  bool suspect = false;
 };
 
 // Takes a free agent of the type for a task: one of the project's that is warm, or else a new one, to be made
@@ -54,7 +57,11 @@ absl::Status KeepAgent(pg::Connection& connection, const PooledAgent& agent,
 // It could not be made, or Letta knows it no more.
 absl::Status DropAgent(pg::Connection& connection, const std::string& instance_id);
 
-// The task is over. The agent's memory is still that of the task: `returned` until it was reset (MakeWarm).
+// The holder of its task was lost.
+absl::Status SuspectAgent(pg::Connection& connection, const Uuid& task_id);
+
+// The task is over. The agent's memory is still that of the task: `returned` until it was reset (MakeWarm); a suspect
+// one is gone.
 absl::Status ReturnAgent(pg::Connection& connection, const Uuid& task_id);
 absl::Status MakeWarm(pg::Connection& connection, const std::string& agent_id);
 

@@ -104,7 +104,11 @@ absl::StatusOr<CommandTool> ReadCommand(const json::Value& value, int index) {
       tool.command.push_back(word.ToString());
     }
   }
-  if (tool.command.empty()) return Wrong(index, ".command: expected a program and its arguments");
+  const auto has_nul = [](const std::string& word) { return word.find('\0') != std::string::npos; };
+  if (tool.command.empty() || tool.command.front().empty() ||
+      std::any_of(tool.command.begin(), tool.command.end(), has_nul)) {
+    return Wrong(index, ".command: expected a program and its arguments");
+  }
   if (const auto timeout = value.Find("timeout_seconds")) {
     const auto seconds = timeout->kind() == json::Kind::kNumber ? timeout->ToInt64() : std::nullopt;
     if (!seconds || *seconds < 1 || *seconds > 86'400) {

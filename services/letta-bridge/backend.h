@@ -58,10 +58,11 @@ struct AgentSpec {
 // A complete message of a conversation.
 struct Message {
   enum class Kind { kInput, kAnswer, kToolCall, kToolResult, kOther };
-  std::string id;
+  std::string
+      id;  // empty where the server gives it only in its list: tool calls and results in MessageSeen
   Kind kind = Kind::kOther;
   std::string marker;  // of an input: the marker that it was sent with
-  std::string text;
+  std::string text;    // of a tool call: its name, a blank, and its arguments
   std::string tool_call_id;
 };
 
@@ -81,7 +82,7 @@ struct ToolResult {
   bool is_error = false;
 };
 
-// A message is complete.
+// A message is complete. Inputs are not told: who sent them knows them.
 struct MessageSeen {
   Message message;
 };
@@ -108,8 +109,13 @@ class Conversation {
   virtual const std::string& agent_id() const = 0;
   virtual const std::string& id() const = 0;
 
-  // Whether a turn was under way when it was attached.
+  // Whether a turn was under way when it was attached: one that another connection's loss has not ended, or one
+  // that waits for an answer since before a restart. Its open calls are told again.
   virtual bool running() const = 0;
+
+  // Makes the agent see its memory as it is now. A conversation that was there before the memory was written may show
+  // the old one otherwise.
+  virtual absl::Status SeeMemory() = 0;
 
   // Gives the agent an input, which starts a turn. Not to be called during a turn. `marker` names the input:
   // it is found again by Messages, and is what tells whether an input had arrived, since the same input sent
@@ -123,7 +129,8 @@ class Conversation {
   // Answers a tool call.
   virtual absl::Status Answer(const ToolCall& call, const ToolResult& result) = 0;
 
-  // Ends the turn under way, if there is one; returns when it has ended. Events until then are dropped.
+  // Ends the turn under way, if there is one; returns when it has ended. Events until then are dropped. The model's
+  // answer may go on unseen for a while: an input that is sent meanwhile begins when the server has done with it.
   virtual absl::Status Abort() = 0;
 
   // Ends a wait in Next. Any thread.
@@ -133,6 +140,9 @@ class Conversation {
 class Backend {
  public:
   virtual ~Backend() = default;
+
+  // Ends all calls, now and later, with UNAVAILABLE: the process stops.
+  virtual void Shutdown() = 0;
 
   // "Letta App Server 0.32.18", once connected. For people.
   virtual std::string Describe() const = 0;
@@ -148,7 +158,9 @@ class Backend {
 
   virtual absl::StatusOr<Memory> ReadMemory(const std::string& agent_id) = 0;
 
-  // Makes the memory what `files` says: writes what differs, deletes what isn't among them. The new commit.
+  // Makes the memory what `files` says: writes what differs, deletes what isn't among them. The new commit. An empty
+  // description becomes the path. INVALID_ARGUMENT for a path that is not relative, or does not end in .md. When
+  // Letta refuses one of the files all of them are as before, or the error says that they are not.
   virtual absl::StatusOr<std::string> WriteMemory(const std::string& agent_id,
                                                   const std::vector<MemoryFile>& files) = 0;
 
@@ -160,8 +172,8 @@ class Backend {
   };
   virtual absl::StatusOr<std::unique_ptr<Conversation>> Open(const Attach& attach) = 0;
 
-  // A new conversation of the same agent with all messages up to and including `message_id`; its id. The old
-  // one is not touched.
+  // A new conversation of the same agent with all messages up to and including `message_id`, an id that Messages
+  // has given; its id. The old one is not touched.
   virtual absl::StatusOr<std::string> Fork(const std::string& conversation_id,
                                            const std::string& message_id) = 0;
 

@@ -71,6 +71,7 @@ int Spawn(const CommandRun& run, const Pipe& input, const Pipe& output, pid_t& c
   posix_spawn_file_actions_adddup2(&actions, input.reader(), 0);
   posix_spawn_file_actions_adddup2(&actions, output.writer(), 1);
   posix_spawn_file_actions_adddup2(&actions, output.writer(), 2);
+  posix_spawn_file_actions_addclosefrom_np(&actions, 3);
   if (!run.directory.empty()) {
     posix_spawn_file_actions_addchdir_np(&actions, run.directory.c_str());
   }
@@ -93,30 +94,13 @@ int Spawn(const CommandRun& run, const Pipe& input, const Pipe& output, pid_t& c
   return error;
 }
 
-// Gives it the input and takes the output until both ends are closed. False: the time was over.
-bool Converse(const CommandRun& run, std::int64_t deadline, Pipe& input, Pipe& output,
-              CommandResult& result) {
-  fcntl(input.writer(), F_SETFL, O_NONBLOCK);
-  std::size_t written = 0;
+// Takes what is there now. False: there is nothing more to come.
+bool TakeOutput(const CommandRun& run, const Pipe& output, CommandResult& result) {
   std::array<char, 16384> buffer;
   while (true) {
-    if (written == run.input.size()) input.CloseWriter();
-    std::array<pollfd, 2> fds = {pollfd{output.reader(), POLLIN, 0},
-                                 pollfd{input.writer(), POLLOUT, 0}};
-    const std::int64_t left = (deadline - MonotonicNanos()) / 1'000'000;
-    if (left <= 0) return false;
-    if (poll(fds.data(), fds.size(), static_cast<int>(left)) < 0 && errno != EINTR) return true;
-    if ((fds[1].revents & (POLLOUT | POLLERR)) != 0) {
-      const ssize_t count =
-          write(input.writer(), run.input.data() + written, run.input.size() - written);
-      if (count > 0) written += static_cast<std::size_t>(count);
-      // A program that reads no further is nothing to complain of.
-      if (count < 0 && errno != EAGAIN && errno != EINTR) written = run.input.size();
-    }
-    if ((fds[0].revents & (POLLIN | POLLHUP)) == 0) continue;
     const ssize_t count = read(output.reader(), buffer.data(), buffer.size());
-    if (count == 0) return true;
-    if (count < 0) continue;
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return count < 0;
     const std::string_view part(buffer.data(), static_cast<std::size_t>(count));
     const std::size_t room = run.most_output - result.output.size();
     result.output.append(part.substr(0, room));
@@ -124,18 +108,34 @@ bool Converse(const CommandRun& run, std::int64_t deadline, Pipe& input, Pipe& o
   }
 }
 
-// It may run on after it has closed its output. False: the time was over.
-bool WaitForEnd(pid_t child, std::int64_t deadline) {
-  const int fd = static_cast<int>(syscall(SYS_pidfd_open, child, 0));
-  if (fd < 0) return true;  // waitpid will tell
-  pollfd ended = {fd, POLLIN, 0};
-  int found = 0;
-  do {
-    const std::int64_t left = std::max<std::int64_t>(0, (deadline - MonotonicNanos()) / 1'000'000);
-    found = poll(&ended, 1, static_cast<int>(left));
-  } while (found < 0 && errno == EINTR);
-  close(fd);
-  return found > 0;
+// Gives it the input and takes the output until it ends: it may run on after it has closed its output, and what it
+// has started may hold the output after it. False: the time was over.
+bool Converse(const CommandRun& run, std::int64_t deadline, int ended, Pipe& input, Pipe& output,
+              CommandResult& result) {
+  fcntl(input.writer(), F_SETFL, O_NONBLOCK);
+  fcntl(output.reader(), F_SETFL, O_NONBLOCK);
+  std::size_t written = 0;
+  while (true) {
+    if (written == run.input.size()) input.CloseWriter();
+    std::array<pollfd, 3> fds = {pollfd{output.reader(), POLLIN, 0},
+                                 pollfd{input.writer(), POLLOUT, 0}, pollfd{ended, POLLIN, 0}};
+    const std::int64_t left = (deadline - MonotonicNanos()) / 1'000'000;
+    if (left <= 0) return false;
+    if (poll(fds.data(), fds.size(), static_cast<int>(left)) < 0) continue;
+    if ((fds[1].revents & (POLLOUT | POLLERR)) != 0) {
+      const ssize_t count =
+          write(input.writer(), run.input.data() + written, run.input.size() - written);
+      if (count > 0) written += static_cast<std::size_t>(count);
+      // A program that reads no further is nothing to complain of.
+      if (count < 0 && errno != EAGAIN && errno != EINTR) written = run.input.size();
+    }
+    const bool more = fds[0].revents == 0 || TakeOutput(run, output, result);
+    if (fds[2].revents != 0) {
+      if (more) TakeOutput(run, output, result);
+      return true;
+    }
+    if (!more) output.CloseReader();
+  }
 }
 
 }  // namespace
@@ -153,12 +153,15 @@ absl::StatusOr<CommandResult> RunCommand(const CommandRun& run) {
   output.CloseWriter();
   CommandResult result;
   const std::int64_t deadline = MonotonicNanos() + absl::ToInt64Nanoseconds(run.timeout);
-  const bool ended = Converse(run, deadline, input, output, result) && WaitForEnd(child, deadline);
+  const int end = static_cast<int>(syscall(SYS_pidfd_open, child, 0));
+  const bool ended = end >= 0 && Converse(run, deadline, end, input, output, result);
   // What it has left behind goes with it.
   kill(-child, SIGKILL);
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
+  if (end < 0) return absl::InternalError("this system lacks pidfd_open");
+  close(end);
   if (!ended) {
     return MakeError(absl::StatusCode::kDeadlineExceeded, "COMMAND_TIMEOUT",
                      StrCat(run.words[0], " took longer than ", absl::ToInt64Seconds(run.timeout),

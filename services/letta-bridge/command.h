@@ -22,9 +22,10 @@ struct CommandResult {
   bool cut = false;    // there was more
 };
 
-// Runs a program to its end, with PATH, HOME and LANG of this process and nothing else of its environment. It
-// is killed with all it started when the time is over: DEADLINE_EXCEEDED (COMMAND_TIMEOUT). NOT_FOUND
-// (COMMAND_NOT_FOUND) when it can't be started. Thread-safe.
+// Runs a program to its end, with PATH, HOME and LANG of this process and nothing else of its environment or open
+// files. What it has started and left behind is killed then; it is killed with it when the time is over: DEADLINE_EXCEEDED
+// (COMMAND_TIMEOUT). NOT_FOUND (COMMAND_NOT_FOUND) when it can't be started. The process must ignore SIGPIPE
+// (rpc::PrepareProcess). Thread-safe.
 absl::StatusOr<CommandResult> RunCommand(const CommandRun& run);
 
 }  // namespace god33::letta

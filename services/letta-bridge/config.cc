@@ -28,10 +28,7 @@ amqp::Config Config::Broker() const {
 std::vector<amqp::Queue> Config::Queues() const {
   const auto queue = [this](const std::string& name) {
     amqp::Queue made{.name = name, .existing = queue_type == "existing"};
-    if (queue_type == "quorum") {
-      made.arguments["x-queue-type"] = "quorum";
-      made.arguments["x-delivery-limit"] = std::int64_t{-1};
-    }
+    if (queue_type == "quorum") made.arguments["x-queue-type"] = "quorum";
     return made;
   };
   amqp::Queue handoffs = queue(handoff_queue);

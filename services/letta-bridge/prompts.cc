@@ -16,6 +16,9 @@ constexpr std::string_view kRules =
     "- When it can't be done, call report_blocked.\n"
     "- A turn may be interrupted to save its state; go on where you were when you are told to.\n";
 
+constexpr std::size_t kMostCallsTold = 50;
+constexpr std::size_t kMostOfCall = 300;
+
 std::string TaskText(const Task& task) {
   const Request& request = task.request;
   std::string text = StrCat("Task from ", request.from_agent, ":\n\n", request.description, "\n");
@@ -64,13 +67,24 @@ std::string AnswerInput(const Task& task) {
   return StrCat("The answer to your question:\n\n", task.answer, "\n\nGo on with the task.");
 }
 
-std::string RecoveredInput(const Task& task) {
+std::string RecoveredInput(const Task& task, const std::vector<LostCall>& lost) {
   std::string text =
       "Your work was interrupted and goes on from here: what you did after the last message above "
       "may "
       "be lost. Look at the files before you change them.";
   if (!task.answer.empty()) {
     StrAppend(&text, "\n\nThe answer to your question:\n\n", task.answer);
+  }
+  if (lost.empty()) return text;
+  StrAppend(&text,
+            "\n\nYou have made these calls already. If you make one again that can't be repeated "
+            "without harm, it is not "
+            "done again, and you get its result:\n");
+  for (std::size_t i = 0; i < lost.size() && i < kMostCallsTold; ++i) {
+    const LostCall& call = lost[i];
+    StrAppend(&text, "- ", call.tool, " ", Clip(call.arguments, kMostOfCall), ": ",
+              call.result ? Clip(*call.result, kMostOfCall) : "nobody knows whether it was done",
+              "\n");
   }
   return text;
 }

@@ -6,6 +6,7 @@
 
 #include "services/letta-bridge/backend.h"
 #include "services/letta-bridge/task.h"
+#include "services/letta-bridge/tool_journal.h"
 
 // What the bridge says to an agent.
 
@@ -25,8 +26,9 @@ std::string TaskInput(const Task& task);
 // The input after an answer to the agent's question.
 std::string AnswerInput(const Task& task);
 
-// The input after a recovery. `task.answer` is told, too, since the agent may not have it yet.
-std::string RecoveredInput(const Task& task);
+// The input after a recovery. `task.answer` is told, too, since the agent may not have it yet, and the calls that it
+// has made and doesn't know of.
+std::string RecoveredInput(const Task& task, const std::vector<LostCall>& lost);
 
 // Inputs between turns of a task that goes on.
 std::string GoOnInput();

@@ -46,6 +46,8 @@ Scheduler::~Scheduler() {
     for (Running& entry : running_) entry.run->Halt();
     running.swap(running_);
   }
+  // Nobody waits for Letta any more.
+  parts_.backend.Shutdown();
   for (Running& entry : running) entry.thread.join();
   keeper_.join();
 }
@@ -100,7 +102,7 @@ absl::Status Scheduler::Follow(pg::Connection& connection) {
 }
 
 absl::Status Scheduler::Tick(pg::Connection& connection) {
-  Reap();
+  if (absl::Status status = Reap(connection); !status.ok()) return status;
   if (absl::Status status = HandOutOrders(connection); !status.ok()) return status;
   if (absl::Status status = SettleDueQuestions(connection); !status.ok()) return status;
   if (parts_.clock.Now() >= next_tidying_) {
@@ -130,7 +132,7 @@ std::size_t Scheduler::Count() const {
   return running_.size();
 }
 
-void Scheduler::Reap() {
+absl::Status Scheduler::Reap(pg::Connection& connection) {
   std::list<Running> ended;
   {
     absl::MutexLock lock(&mutex_);
@@ -141,7 +143,25 @@ void Scheduler::Reap() {
     }
     parts_.metrics.runs.Set(static_cast<double>(running_.size()));
   }
-  for (Running& entry : ended) entry.thread.join();
+  for (Running& entry : ended) {
+    entry.thread.join();
+    const Uuid& task_id = entry.run->task_id();
+    if (entry.status.ok()) {
+      pauses_.erase(task_id);
+      continue;
+    }
+    Pause& pause = pauses_[task_id];
+    pause.until = parts_.clock.Now() + pause.backoff.Next();
+    Log(LogLevel::kWarning, "the work on a task ended early",
+        {{"task_id", task_id.ToString()}, {"error", MessageOf(entry.status)}});
+    absl::Status noted = NoteWait(connection, task_id, MessageOf(entry.status));
+    if (!noted.ok()) return noted;
+  }
+  // Long ago over, or somebody else's.
+  absl::erase_if(pauses_, [this](const auto& pause) {
+    return pause.second.until < parts_.clock.Now() - absl::Minutes(10);
+  });
+  return absl::OkStatus();
 }
 
 absl::Status Scheduler::HandOutOrders(pg::Connection& connection) {
@@ -257,6 +277,8 @@ absl::Status Scheduler::TakeWork(pg::Connection& connection) {
   absl::flat_hash_set<std::string> exhausted;
   for (const Uuid& task_id : *work) {
     if (Count() >= most || stop_.requested()) break;
+    const auto pause = pauses_.find(task_id);
+    if (pause != pauses_.end() && pause->second.until > parts_.clock.Now()) continue;
     auto taken = Take(task_id);
     if (pg::IsTransient(taken.status())) return taken.status();
     if (!taken.ok()) {
@@ -265,9 +287,11 @@ absl::Status Scheduler::TakeWork(pg::Connection& connection) {
       continue;
     }
     if (taken->claim) StartRun(*std::move(taken->claim));
-    if (taken->why == NotClaimed::kNoAgent && exhausted.insert(taken->agent_type).second) {
-      parts_.metrics.waits_for_agent.Increment();
-    }
+    if (taken->why != NotClaimed::kNoAgent || taken->claim) continue;
+    if (exhausted.insert(taken->agent_type).second) parts_.metrics.waits_for_agent.Increment();
+    absl::Status noted =
+        NoteWait(connection, task_id, StrCat("a free agent of the type ", taken->agent_type));
+    if (!noted.ok()) return noted;
   }
   return absl::OkStatus();
 }
@@ -296,14 +320,9 @@ absl::StatusOr<ClaimResult> Scheduler::Take(const Uuid& task_id) {
 void Scheduler::StartRun(Claim claim) {
   absl::MutexLock lock(&mutex_);
   Running& entry = running_.emplace_back();
-  entry.run = std::make_unique<TaskRun>(parts_, std::move(claim.lease), std::move(claim.task),
-                                        std::move(claim.agent));
+  entry.run = std::make_unique<TaskRun>(parts_, std::move(claim));
   entry.thread = std::thread([this, &entry] {
-    const absl::Status status = entry.run->Run();
-    if (!status.ok() && !absl::IsCancelled(status)) {
-      Log(LogLevel::kWarning, "the work on a task ended early",
-          {{"task_id", entry.run->task_id().ToString()}, {"error", MessageOf(status)}});
-    }
+    entry.status = entry.run->Run();
     entry.ended = true;
     wakeup_.Signal();
   });

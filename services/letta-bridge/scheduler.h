@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <list>
 #include <memory>
 #include <string>
@@ -8,6 +9,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
+#include "base/backoff.h"
 #include "base/breaker.h"
 #include "base/stop.h"
 #include "base/wakeup.h"
@@ -41,6 +43,7 @@ class Scheduler {
   struct Running {
     std::unique_ptr<TaskRun> run;
     std::thread thread;
+    absl::Status status;  // once it has ended
     std::atomic<bool> ended = false;
   };
 
@@ -48,7 +51,7 @@ class Scheduler {
   void Run();
   absl::Status Follow(pg::Connection& connection);
   absl::Status Tick(pg::Connection& connection);
-  void Reap();
+  absl::Status Reap(pg::Connection& connection);
   absl::Status HandOutOrders(pg::Connection& connection);
   absl::Status ObeyUnheld(const Order& order);
   absl::Status SettleDueQuestions(pg::Connection& connection);
@@ -69,6 +72,13 @@ class Scheduler {
   mutable absl::Mutex mutex_;
   std::list<Running> running_ ABSL_GUARDED_BY(mutex_);
   absl::Status letta_status_ ABSL_GUARDED_BY(mutex_);
+
+  // Tasks whose work ended early, and when they may be tried again: what fails at once must not fail without a pause.
+  struct Pause {
+    Backoff backoff{absl::Seconds(1), absl::Seconds(30), RandomFraction};
+    absl::Time until;
+  };
+  absl::flat_hash_map<Uuid, Pause> pauses_;  // of thread_
 
   absl::Time next_tidying_;
   std::thread keeper_;

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <utility>
 
 #include "base/error.h"
 #include "base/strings.h"
 #include "base/timestamp.h"
+#include "json/text.h"
 #include "json/value.h"
 #include "json/write.h"
 #include "services/letta-bridge/request.h"
@@ -63,6 +65,12 @@ bool IsAbout(const Fields& payload, const Task& task) {
   return task.session_id.has_value() && payload.Id("session_id") == task.session_id;
 }
 
+// Whether the event is about the newest session, and the task in a state in which it can happen.
+bool IsIn(std::initializer_list<TaskStatus> statuses, const Fields& payload, const Task& task) {
+  return IsAbout(payload, task) &&
+         std::find(statuses.begin(), statuses.end(), task.status) != statuses.end();
+}
+
 void ReadLetta(const Fields& payload, Task& task) {
   const auto letta = payload.Object("letta");
   if (!letta) return;
@@ -79,8 +87,8 @@ void FoldRequested(const TaskEvent& event, Task& task) {
     // What is left of it names the one who is told of the rejection.
     const Fields payload(event.payload);
     task.request = {.workflow_id = payload.Id("workflow_id").value_or(Uuid()),
-                    .from_agent = payload.Text("from_agent"),
-                    .to_agent = payload.Text("to_agent")};
+                    .from_agent = json::CleanText(payload.Text("from_agent")),
+                    .to_agent = json::CleanText(payload.Text("to_agent"))};
   }
   SetStatus(task, TaskStatus::kWaiting);
 }
@@ -122,8 +130,9 @@ void FoldSettled(const TaskEvent& event, const Fields& payload, std::string answ
 }
 
 void FoldRecoveryStarted(const TaskEvent& event, const Fields& payload, Task& task) {
-  if (task.status != TaskStatus::kRecovering) return;
-  task.session_id = payload.Id("new_session_id");
+  const auto session = payload.Id("new_session_id");
+  if (task.status != TaskStatus::kRecovering || !IsAbout(payload, task) || !session) return;
+  task.session_id = session;
   task.recovery_started = event.id;
   task.recovered_from = task.checkpoint;
   ++task.recoveries;
@@ -263,11 +272,13 @@ void Apply(const TaskEvent& event, Task& task) {
   } else if (type == "agent.handoff.accepted") {
     FoldAccepted(event, payload, task);
   } else if (type == "agent.handoff.rejected") {
+    if (task.status != TaskStatus::kWaiting) return;
     SetStatus(task, TaskStatus::kRejected, payload.Text("reason"));
   } else if (type == "agent.letta.checkpoint.saved") {
     FoldCheckpoint(event, payload, task);
   } else if (type == "agent.feedback.requested") {
-    if (IsAbout(payload, task)) task.question = Question{.request_id = event.id};
+    if (!IsIn({TaskStatus::kActive}, payload, task) || task.question) return;
+    task.question = Question{.request_id = event.id};
   } else if (type == "agent.feedback.response") {
     FoldSettled(event, payload, AnswerIn(event.payload), task);
   } else if (type == "agent.feedback.timed_out") {
@@ -275,25 +286,26 @@ void Apply(const TaskEvent& event, Task& task) {
   } else if (type == "agent.feedback.withdrawn") {
     FoldSettled(event, payload, {}, task);
   } else if (type == "agent.letta.session.paused") {
-    if (IsAbout(payload, task)) SetStatus(task, TaskStatus::kPaused, payload.Text("reason"));
+    if (!IsIn({TaskStatus::kActive, TaskStatus::kRecovering}, payload, task)) return;
+    SetStatus(task, TaskStatus::kPaused, payload.Text("reason"));
   } else if (type == "agent.letta.session.resumed") {
-    if (!IsAbout(payload, task)) return;
+    if (!IsIn({TaskStatus::kPaused}, payload, task)) return;
     if (task.question) task.answer = task.question->answer;
     task.question.reset();
     ReadLetta(payload, task);
     SetStatus(task, TaskStatus::kActive);
   } else if (type == "agent.letta.session.failed") {
-    if (!IsAbout(payload, task)) return;
+    if (!IsIn({TaskStatus::kActive, TaskStatus::kRecovering}, payload, task)) return;
     task.failed = event.id;
     SetStatus(task, TaskStatus::kRecovering, payload.Text("failure_reason"));
   } else if (type == "agent.letta.session.recovery.started") {
     FoldRecoveryStarted(event, payload, task);
   } else if (type == "agent.letta.context.restored") {
-    if (!IsAbout(payload, task)) return;
+    if (!IsIn({TaskStatus::kRecovering}, payload, task)) return;
     task.context_restored = event.id;
     ReadLetta(payload, task);
   } else if (type == "agent.letta.task.resumed") {
-    if (!IsAbout(payload, task)) return;
+    if (!IsIn({TaskStatus::kRecovering}, payload, task)) return;
     task.going = event.id;
     SetStatus(task, TaskStatus::kActive);
   } else if (type == "agent.letta.task.completed") {
@@ -342,6 +354,7 @@ std::string WriteState(const Task& task) {
 absl::StatusOr<Task> ReadState(std::string_view json) {
   const auto value = json::Value::Parse(json);
   if (!value.ok()) return value.status();
+  if (!value->is_object()) return InvalidArgument("a task's state is an object");
   const Fields state(*value);
   const auto id = state.Id("task_id");
   const auto status = TaskStatusNamed(state.Text("status"));

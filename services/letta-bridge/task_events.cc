@@ -157,9 +157,9 @@ void TaskEvents::SaveCheckpoint(const CheckpointRecord& record) {
   Add("agent.letta.checkpoint.saved", payload.Finish(), std::move(parents));
 }
 
-void TaskEvents::UpdateContext(const Progress& progress, const std::string& memory_commit) {
+void TaskEvents::UpdateContext(const Progress& progress) {
   Payload payload(task_);
-  payload.Text("summary", progress.summary).Text("memory_commit", memory_commit);
+  payload.Text("summary", progress.summary);
   WriteProgress(payload.raw(), progress);
   Add("agent.letta.context.updated", payload.Finish(), {*task_.going});
 }
@@ -305,6 +305,10 @@ void TaskEvents::Block(std::string_view reason, std::string_view needs) {
 }
 
 void TaskEvents::Cancel(std::string_view reason, std::string_view by) {
+  // Nobody need answer any more.
+  if (task_.question && !task_.question->settled_by) {
+    Withdraw(Uuid(task_.question->request_id), std::string(by), "the task was cancelled");
+  }
   Payload payload(task_);
   payload.Text("reason", reason).Text("cancelled_by", by);
   std::vector<Uuid> parents = ParentsOfOutcome();

@@ -87,7 +87,7 @@ class TaskEvents {
   };
   void Accept(const Session& session, const std::string& checkpoint_id);
   void SaveCheckpoint(const CheckpointRecord& record);
-  void UpdateContext(const Progress& progress, const std::string& memory_commit);
+  void UpdateContext(const Progress& progress);
 
   // The question, the checkpoint before it, and the pause.
   void Ask(const Asked& asked, const CheckpointRecord& record);

@@ -16,21 +16,26 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/stop.h"
-#include "services/letta-bridge/agent_pool.h"
 #include "services/letta-bridge/backend.h"
 #include "services/letta-bridge/held_task.h"
 #include "services/letta-bridge/metrics.h"
 #include "services/letta-bridge/orders.h"
 #include "services/letta-bridge/settings.h"
 #include "services/letta-bridge/task_events.h"
-#include "services/letta-bridge/workspace.h"
+#include "services/letta-bridge/task_tools.h"
+#include "services/letta-bridge/work_queue.h"
 
 namespace god33::letta {
+
+// Why a session can't go on: an error whose reason the event agent.letta.session.failed has, in lower case.
+absl::Status SessionFailure(std::string_view reason, std::string_view detail);
 
 // Works on one task, from where it stands until it is over, pauses or fails, on the caller's thread: gives its
 // agent inputs, runs the tools that it calls, saves checkpoints between its turns, and reports all of it as
 // events. Every epoch has a conversation of its own, forked from the last checkpoint: a bridge that was stopped and
 // wakes up talks into a conversation that nobody listens to, and its events are refused.
+//
+// task_begin.cc has how it begins, this header's .cc the rest.
 class TaskRun {
  public:
   struct Parts {
@@ -43,7 +48,7 @@ class TaskRun {
     const Settings& settings;
   };
 
-  TaskRun(Parts parts, Lease lease, Task task, PooledAgent agent);
+  TaskRun(Parts parts, Claim claim);
 
   // Works until there is nothing to do for this epoch; gives the lease up. The error is why it ended early, for
   // the log: what follows from it is in the task's events.
@@ -64,19 +69,6 @@ class TaskRun {
   void Halt();
 
  private:
-  // What the agent said during its turn, to be done at its end.
-  struct Outcome {
-    std::optional<Completion> completion;
-    std::optional<std::pair<std::string, std::string>> blocked;  // reason, needs
-    std::optional<Asked> asked;
-    struct Handoff {
-      std::string to_agent;
-      std::string description;
-      std::string context;
-    };
-    std::vector<Handoff> handoffs;
-  };
-
   absl::Status Work();
   absl::Status Begin();
   absl::Status BeginFresh();
@@ -85,6 +77,7 @@ class TaskRun {
   absl::Status AbortOldTurn();
   absl::StatusOr<std::string> Restore(const Checkpoint& checkpoint, bool& agent_is_new);
   absl::Status EnsureAgent(const std::vector<MemoryFile>& memory);
+  absl::Status MakeAgent(const std::vector<MemoryFile>& memory);
   absl::Status Attach(const std::string& conversation_id);
   absl::Status Reattach();
 
@@ -93,8 +86,9 @@ class TaskRun {
   absl::Status Border(const TurnFinished& finished);
   absl::Status CutIfWanted(bool results_are_in);
   absl::Status ObeyOrders();
-  absl::Status Ask(const Outcome& outcome);
+  absl::Status Ask(const TurnOutcome& outcome);
   absl::Status GoOn(const TurnFinished& finished);
+  CheckpointRecord NewRecord(const std::string& type) const;
   absl::StatusOr<CheckpointRecord> TakeRecord(const std::string& type);
   absl::Status SaveCheckpoint(const std::string& type,
                               const std::function<void(TaskEvents&)>& then = nullptr);
@@ -104,8 +98,6 @@ class TaskRun {
   bool CheckpointDue() const;
 
   absl::Status HandleCall(const ToolCall& call);
-  absl::StatusOr<ToolResult> RunJournaled(const ToolCall& call);
-  ToolResult Note(const ToolCall& call);
 
   absl::Status CheckInterrupts();
   std::optional<Order> TakeOrder();
@@ -125,13 +117,11 @@ class TaskRun {
   // ---- The thread of Run.
   HeldTask held_;
   PooledAgent agent_;
-  std::optional<Workspace> workspace_;
+  const bool holder_was_lost_;
+  std::optional<TaskTools> tools_;
   std::unique_ptr<Conversation> conversation_;
   int inputs_ = 0;  // sent in this epoch
   std::string last_input_;
-  bool input_is_out_ = false;
-  Outcome outcome_;
-  Progress progress_;
   std::string last_answer_;  // the agent's last text
   int plain_ends_ = 0;       // turns in a row that said nothing of the task
   int failures_ = 0;         // turns in a row that the model failed

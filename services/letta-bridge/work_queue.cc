@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "json/text.h"
 #include "services/letta-bridge/task_store.h"
 
 namespace god33::letta {
@@ -25,6 +26,14 @@ constexpr pg::Statement kTryLock = {"letta_try_lock_task", R"sql(
     task.ready OR EXISTS (SELECT FROM letta_orders AS o WHERE o.task_id = task.task_id AND o.kind = 'resume'),
     coalesce((SELECT project FROM workflow_projects AS w WHERE w.workflow_id = task.workflow_id), '')
   FROM letta_tasks AS task WHERE task_id = $1::uuid FOR UPDATE OF task SKIP LOCKED)sql"};
+
+constexpr pg::Statement kLostHolder = {"letta_lost_holder", R"sql(
+  SELECT holder <> $2::text AND expires_at > '-infinity' FROM letta_leases
+  WHERE task_id = $1::uuid FOR UPDATE)sql"};
+
+constexpr pg::Statement kNoteWait = {"letta_note_wait", R"sql(
+  UPDATE letta_tasks SET waits_for = nullif($2::text, '')
+  WHERE task_id = $1::uuid AND waits_for IS DISTINCT FROM nullif($2::text, ''))sql"};
 
 constexpr pg::Statement kCount = {"letta_count_open", R"sql(
   SELECT count(*) FILTER (WHERE status = 'waiting'), count(*) FILTER (WHERE status = 'active'),
@@ -57,6 +66,11 @@ absl::StatusOr<ClaimResult> ClaimTask(pg::Connection& connection, const Uuid& ta
     return ClaimResult{};
   }
   const std::string project(locked->Bytes(0, 2));
+  pg::Params named;
+  named.Id(task_id).Text(holder);
+  const auto before = connection.Query(kLostHolder, named);
+  if (!before.ok()) return before.status();
+  const bool lost = before->rows() > 0 && before->Bool(0, 0);
   auto lease = TakeLease(connection, task_id, holder);
   if (!lease.ok()) return lease.status();
   if (!*lease) return ClaimResult{};
@@ -67,6 +81,9 @@ absl::StatusOr<ClaimResult> ClaimTask(pg::Connection& connection, const Uuid& ta
   if (task->status == TaskStatus::kWaiting && request.deadline && *request.deadline <= now) {
     return ClaimResult{.why = NotClaimed::kLate, .late = *std::move(task)};
   }
+  if (lost) {
+    if (absl::Status noted = SuspectAgent(connection, task_id); !noted.ok()) return noted;
+  }
   auto agent = AgentOfTask(connection, task_id);
   if (agent.ok() && !*agent) {
     agent = request.agent_id.empty()
@@ -75,9 +92,17 @@ absl::StatusOr<ClaimResult> ClaimTask(pg::Connection& connection, const Uuid& ta
   }
   if (!agent.ok()) return agent.status();
   if (!*agent) return ClaimResult{.why = NotClaimed::kNoAgent, .agent_type = request.to_agent};
+  if (absl::Status noted = NoteWait(connection, task_id, ""); !noted.ok()) return noted;
   return ClaimResult{.claim = Claim{.lease = **std::move(lease),
                                     .task = *std::move(task),
-                                    .agent = **std::move(agent)}};
+                                    .agent = **std::move(agent),
+                                    .holder_was_lost = lost}};
+}
+
+absl::Status NoteWait(pg::Connection& connection, const Uuid& task_id, std::string_view why) {
+  pg::Params params;
+  params.Id(task_id).Text(json::CleanText(why));
+  return connection.Query(kNoteWait, params).status();
 }
 
 absl::StatusOr<OpenTasks> CountOpen(pg::Connection& connection) {

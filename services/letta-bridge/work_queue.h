@@ -25,6 +25,9 @@ struct Claim {
   Lease lease;
   Task task;
   PooledAgent agent;
+
+  // Its holder before gave no sign of life, instead of giving the lease up.
+  bool holder_was_lost = false;
 };
 
 enum class NotClaimed {
@@ -43,6 +46,9 @@ struct ClaimResult {
 absl::StatusOr<ClaimResult> ClaimTask(pg::Connection& connection, const Uuid& task_id,
                                       const std::string& holder, int agents_per_type,
                                       absl::Time now);
+
+// Says why a task waits, for people; empty: it doesn't.
+absl::Status NoteWait(pg::Connection& connection, const Uuid& task_id, std::string_view why);
 
 // How many tasks there are in each open status.
 struct OpenTasks {

@@ -1,7 +1,11 @@
 #include "services/letta-bridge/workspace.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
-#include <cstdio>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <sstream>
 
@@ -34,14 +38,37 @@ absl::Status Refused(std::string_view path, std::string_view why) {
   return InvalidArgument(StrCat(Clip(path, 200), ": ", why));
 }
 
+// What an agent may have written must not tell git to run anything.
 std::optional<std::string> Git(const fs::path& directory, std::vector<std::string> words) {
-  words.insert(words.begin(), {"git", "--no-optional-locks"});
+  words.insert(words.begin(), {"git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c",
+                               "safe.bareRepository=explicit"});
   const auto result = RunCommand({.words = std::move(words),
                                   .directory = directory.string(),
                                   .timeout = absl::Seconds(20),
                                   .most_output = 64 << 20});
   if (!result.ok() || result->exit_code != 0) return std::nullopt;
   return result->output;
+}
+
+// What lies above the task's directory is not the task's.
+bool HasGit(const fs::path& directory) {
+  std::error_code error;
+  return fs::exists(directory / ".git", error);
+}
+
+// A new file, whatever there was under this name; it is not followed if it is a link. False: it can't be written.
+bool WriteNew(const fs::path& path, std::string_view content) {
+  unlink(path.c_str());
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+  if (fd < 0) return false;
+  while (!content.empty()) {
+    const ssize_t count = write(fd, content.data(), content.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) break;
+    content.remove_prefix(static_cast<std::size_t>(count));
+  }
+  const bool closed = close(fd) == 0;
+  return closed && content.empty();
 }
 
 }  // namespace
@@ -73,10 +100,11 @@ ToolResult Workspace::Run(const ToolCall& call) const {
 
 WorktreeState Workspace::Look() const {
   WorktreeState state;
+  if (!HasGit(directory_)) return state;
   const auto head = Git(directory_, {"rev-parse", "--verify", "HEAD"});
   if (!head) return state;
   state.head = head->substr(0, head->find('\n'));
-  const auto diff = Git(directory_, {"diff", "--no-ext-diff", "--binary", "HEAD"});
+  const auto diff = Git(directory_, {"diff", "--no-ext-diff", "--no-textconv", "--binary", "HEAD"});
   // Of files that git doesn't know it hashes names and content.
   const auto untracked = Git(directory_, {"ls-files", "--others", "--exclude-standard", "-z"});
   if (!diff || !untracked) return state;
@@ -93,6 +121,7 @@ WorktreeState Workspace::Look() const {
 }
 
 absl::StatusOr<fs::path> Workspace::Resolve(const std::string& path) const {
+  if (path.find('\0') != std::string::npos) return Refused(path, "is no path");
   std::error_code error;
   const fs::path root = fs::canonical(directory_, error);
   if (error) return Refused(directory_.string(), "the task's directory has gone");
@@ -123,19 +152,18 @@ absl::StatusOr<std::string> Workspace::WriteFile(const std::string& path,
   const auto resolved = Resolve(path);
   if (!resolved.ok()) return resolved.status();
   std::error_code error;
-  if (fs::is_directory(*resolved, error)) return Refused(path, "is a directory");
+  const fs::file_status before = fs::status(*resolved, error);
+  if (fs::is_directory(before)) return Refused(path, "is a directory");
+  if (fs::exists(before) && !fs::is_regular_file(before)) return Refused(path, "is no file");
+  // Its configuration can make git run programs.
+  if (std::find(resolved->begin(), resolved->end(), ".git") != resolved->end()) {
+    return Refused(path, "belongs to git");
+  }
   fs::create_directories(resolved->parent_path(), error);
   if (error) return Refused(path, error.message());
   const fs::path draft = resolved->string() + ".god33-draft";
-  {
-    std::ofstream file(draft, std::ios::binary | std::ios::trunc);
-    file << content;
-    file.flush();
-    if (!file) return Refused(path, "can't be written");
-  }
-  if (fs::exists(*resolved, error)) {
-    fs::permissions(draft, fs::status(*resolved, error).permissions(), error);
-  }
+  if (!WriteNew(draft, content)) return Refused(path, "can't be written");
+  if (fs::exists(before)) fs::permissions(draft, before.permissions(), error);
   fs::rename(draft, *resolved, error);
   if (error) return Refused(path, error.message());
   return StrCat("wrote ", content.size(), " bytes to ", path);
@@ -147,10 +175,13 @@ absl::StatusOr<std::string> Workspace::ListFiles(const std::string& path) const 
   std::error_code error;
   if (!fs::is_directory(*resolved, error)) return Refused(path, "there is no such directory");
   std::vector<std::string> names;
-  if (const auto listed =
-          Git(*resolved, {"ls-files", "--cached", "--others", "--exclude-standard"})) {
-    std::istringstream lines(*listed);
-    for (std::string line; std::getline(lines, line);) names.push_back(line);
+  const auto listed =
+      HasGit(directory_)
+          ? Git(*resolved, {"ls-files", "-z", "--cached", "--others", "--exclude-standard"})
+          : std::nullopt;
+  if (listed) {
+    std::istringstream all(*listed);
+    for (std::string name; std::getline(all, name, '\0');) names.push_back(name);
   } else {
     for (auto entry = fs::recursive_directory_iterator(
              *resolved, fs::directory_options::skip_permission_denied, error);
@@ -202,10 +233,11 @@ absl::StatusOr<fs::path> DirectoryOf(const fs::path& root, std::string_view cont
     if (error) return wrong(StrCat(own.string(), ": ", error.message()));
     return own;
   }
-  const fs::path named = fs::weakly_canonical(base / given->ToString(), error);
-  if (error || !IsBelow(named, base)) {
+  const std::string name = given->ToString();
+  const fs::path named = fs::weakly_canonical(base / name, error);
+  if (error || !IsBelow(named, base) || name.find('\0') != std::string::npos) {
     return wrong(StrCat("context.worktree: expected a directory below ", base.string(),
-                        " (GOD33_LETTA_WORKSPACE), got ", Clip(given->ToString(), 200)));
+                        " (GOD33_LETTA_WORKSPACE), got ", Clip(name, 200)));
   }
   if (!fs::is_directory(named, error)) {
     return wrong(StrCat("context.worktree: there is no directory ", named.string()));

@@ -2,10 +2,10 @@
 // from its start until it serves; then the most that each holds while the manager drains a queue and the API and the
 // gateway answer pages of 100 events to 10 clients.
 
-import {readFileSync} from 'node:fs';
 import {EXCHANGE} from '../e2e/support/events.mjs';
 import {pause, until} from '../e2e/support/wait.mjs';
 import {drive, figuresOf} from './support/drivers.mjs';
+import {memoryOf} from './support/memory.mjs';
 import {Row} from './support/report.mjs';
 
 const SERVICES = ['event-store-manager', 'event-store-api', 'gateway'];
@@ -49,10 +49,4 @@ export async function bench(run) {
       `${Math.round(loaded.get(name).ours.at(-1))} MB, ${Math.round(start.get(name).ours.at(-1))} ms`).join('; ');
   });
   return [...idle.values(), ...loaded.values(), ...start.values()];
-}
-
-// Of the kernel's own account, in MB.
-function memoryOf(service, field) {
-  const status = readFileSync(`/proc/${service.pid}/status`, 'utf8');
-  return Number(status.match(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm'))[1]) * 1024 / 1e6;
 }

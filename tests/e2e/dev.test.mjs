@@ -10,7 +10,9 @@ import {Rest} from './support/rest.mjs';
 import {until} from './support/wait.mjs';
 
 const NAMES = ['postgres', 'rabbitmq', 'epmd', 'letta', 'scripted-model', 'event-store-manager', 'event-store-api',
-  'gateway'];
+  'letta-bridge', 'gateway'];
+
+const DEMO_STORED = /^(\d+) events of workflow ([0-9a-f-]{36}) are stored/m;
 
 describe('./dev', () => {
   let set;
@@ -55,10 +57,10 @@ describe('./dev', () => {
   test('up makes a running set of nothing, and its first time shows the demo', async (t) => {
     const up = await set.must('up');
     t.diagnostic(`./dev up: ${up.ms} ms`);
-    const published = Number(up.text.match(/Published (\d+) events of workflow/)[1]);
+    const [, published] = up.text.match(DEMO_STORED);
     assert.match(up.text, /api\/v1\/events/);
     assert.deepEqual(Object.keys(set.pids()).sort(), [...NAMES].sort());
-    assert.equal(await total(), published);
+    assert.equal(await total(), Number(published));
     const {GOD33_BIN: bin, DATABASE_URL: database, RABBITMQ_URL: broker, LETTA_SERVER_URL: letta} = await set.variables();
     assert.ok(existsSync(path.join(bin, 'god33')));
     assert.ok(database.startsWith('postgresql://') && broker.startsWith('amqp://'));
@@ -87,7 +89,7 @@ describe('./dev', () => {
     }
   });
 
-  for (const name of ['gateway', 'event-store-api', 'event-store-manager', 'letta', 'epmd', 'rabbitmq', 'postgres']) {
+  for (const name of ['gateway', 'event-store-api', 'event-store-manager', 'letta-bridge', 'letta', 'epmd', 'rabbitmq', 'postgres']) {
     test(`after kill -9 of ${name}, up brings it back on the same data`, async (t) => {
       const [pids, events, variables] = [set.pids(), await total(), await set.variables()];
       await killHard(pids[name]);
@@ -114,16 +116,28 @@ describe('./dev', () => {
     assert.equal(await total(), events);
   });
 
-  test('demo publishes a workflow, waits until it is stored, and shows it', async () => {
-    const events = await total();
-    const {text} = await set.must('demo');
-    const [, published, id] = text.match(/Published (\d+) events of workflow ([0-9a-f-]{36})/);
-    assert.match(text, /bmad\.workflow\.started/);
-    assert.match(text, /implementation|completed_at/);
+  test('demo shows hand-offs that are done, recovered after a kill of Letta, and asked about', async () => {
+    const [events, letta] = [await total(), set.pids().letta];
+    const {text, ms} = await set.must('demo');
+    const [, published, id] = text.match(DEMO_STORED);
+    const killed = text.indexOf(`kill -9 ${letta}, the Letta App Server`);
+    assert.ok(killed > 0, text);
+    const steps = ['bmad.workflow.started', 'agent.handoff.accepted', 'agent.letta.task.completed', 'kill -9',
+      'agent.letta.session.failed', 'agent.letta.session.recovery.started', 'agent.letta.context.restored',
+      'agent.letta.task.resumed', 'agent.letta.task.completed', 'agent.feedback.requested', 'agent.letta.session.paused',
+      'agent.feedback.response', 'agent.letta.session.resumed', 'agent.letta.task.completed', 'bmad.workflow.completed'];
+    steps.reduce((from, step) => {
+      const at = text.indexOf(` ${step} `, from);
+      assert.ok(at >= 0, `${step} is not shown, or not in its place: ${text}`);
+      return at + 1;
+    }, 0);
+    assert.match(text, /└── \d+ +agent\.letta\.session\.failed/, 'the tree of causes');
+    assert.ok(ms < 60_000, `${ms} ms`); // 20 s on a machine that does nothing else
     assert.equal(await total(), events + Number(published));
     const workflow = JSON.parse((await get(`/api/v1/workflows/${id}`)).text);
     assert.equal(workflow.version, Number(published));
     assert.notEqual(workflow.completed_at, null);
+    await set.must('status');
   });
 
   test('one service can be stopped and started', async () => {

@@ -13,6 +13,13 @@ import {ROOT, STATE_DIR} from './support/environment.mjs';
 import {canonical} from './support/events.mjs';
 import {until} from './support/wait.mjs';
 
+// Commands that play the agent which takes the next hand-off over.
+const AGENT = `after=$(god33 event list --order desc --limit 1 -o jsonl | jq .position)
+  (handoff=$(god33 event stream --type bmad.workflow.handoff.requested --after "$after" --max 1 -o jsonl 2>/dev/null |
+      jq -r .event_id)
+    god33 event publish agent.letta.task.completed --correlation-id "$handoff" --json '{"session_id":"${randomUUID()}",
+      "summary":"Logged in","artifacts":[{"type":"code","path":"src/login.py","status":"created"}]}' >/dev/null) &`;
+
 // What is known of blocks, by file and by the text they begin with. A block that is not here is run, too: it has
 // to end with 0 and print no error.
 //   skip      the reason why it is not run
@@ -32,9 +39,16 @@ const BLOCKS = {
     "echo '{\"workflow_id\"": {expect: [/^[0-9a-f-]{36}\n$/]},
   },
   'docs/skills/README.md': {
+    'workflow=$(god33 workflow start': {
+      first: `. .run/env; PATH=$GOD33_BIN:$PATH; ${AGENT}`,
+      expect: [/"path": "src\/login\.py"/]},
+    'docs/skills/bmad/bmad.sh': {
+      first: AGENT,
+      expect: [/^[0-9a-f-]{36}\ncreated src\/login\.py\n.*bmad\.workflow\.completed.*agent\.letta\.task\.completed.*bmad\.workflow\.started/s]},
     'id=$(god33 event publish': {
-      first: `. .run/env; PATH=$GOD33_BIN:$PATH; workflow=${randomUUID()}
+      first: `workflow=${randomUUID()}
         started=$(god33 event publish bmad.workflow.started --json '{"workflow_id":"'$workflow'","project_name":"p"}')`},
+    '. docs/skills/helpers': {},
     'docs/skills/handoff/handoff.sh': {
       // The agent that takes the task.
       first: `(until handoff=$(god33 event list --workflow "$workflow" --type bmad.workflow.handoff.requested -o jsonl |
@@ -42,7 +56,7 @@ const BLOCKS = {
         god33 event publish agent.letta.task.completed --correlation-id "$handoff" \\
           --json '{"workflow_id":"'$workflow'","summary":"Logged in"}' >/dev/null) &`,
       expect: [/^[0-9a-f-]{36}\n\S+ agent\.letta\.task\.completed Logged in\n$/]},
-    'god33 workflow get "$workflow"': {
+    'god33 workflow status "$workflow"': {
       endless: /^state +running$.*bmad\.workflow\.phase\.completed.*"summary": "Logged in".*^state +running$/ms},
   },
   'tools/god33/README.md': {
@@ -50,6 +64,8 @@ const BLOCKS = {
       first: '. .run/env; PATH=$GOD33_BIN:$PATH',
       files: {'started.json': `{"workflow_id":"${randomUUID()}","project_name":"p"}`, 'task.json': '{"task":"t"}'},
       expect: [/^[0-9a-f-]{36}\n$/]},
+    'god33 event schema bmad.workflow.started': {files: {}},
+    'workflow=$(god33 workflow start': {first: AGENT, expect: [/"summary": "Logged in"/]},
     'god33 workflow list --running --watch': {
       first: 'workflow=$(god33 workflow list --running --limit 1 -o jsonl | jq -r .workflow_id)',
       endless: [/running/, /^ok$/m, /^Workflow initiated for project/m]},

@@ -1,4 +1,5 @@
-// The example skill of docs/skills: it hands a task over and follows it, while the test plays the agent.
+// The example skills of docs/skills, while the test plays the agent: one hands a task over and follows it, one takes a
+// workflow from its start to its end. And the helpers that publish.
 
 import assert from 'node:assert/strict';
 import {randomUUID} from 'node:crypto';
@@ -12,9 +13,10 @@ import {run} from './support/run.mjs';
 import {TestSet} from './support/set.mjs';
 import {until} from './support/wait.mjs';
 
-const SCRIPT = path.join(ROOT, 'docs/skills/handoff/handoff.sh');
+const SKILLS = path.join(ROOT, 'docs/skills');
+const SCRIPT = path.join(SKILLS, 'handoff/handoff.sh');
 
-describe('the hand-off skill', () => {
+describe('the skills', () => {
   let set, services, rest, database, environment;
 
   before(async () => {
@@ -27,6 +29,7 @@ describe('the hand-off skill', () => {
       PATH: `${path.dirname(executable('god33'))}:${BASE_ENVIRONMENT.PATH}`,
       RABBITMQ_URL: set.urls.RABBITMQ_URL,
       GOD33_EVENT_STORE_API_ADDR: services.api.grpc,
+      GOD33_EVENT_STORE_MANAGER_ADDR: services.manager.grpc,
     };
   });
 
@@ -75,5 +78,78 @@ describe('the hand-off skill', () => {
       correlation_ids: [id], payload: {workflow_id: workflow, reason: 'busy'}}));
     assert.equal(code, 1);
     assert.match(lines.at(-1), /rejected busy/);
+  });
+
+  // Runs the BMAD skill; `agent` gets the hand-off's row. Returns {code, workflow, lines, err}.
+  const plan = async (context, agent) => {
+    const project = `p-${randomUUID()}`;
+    const done = run(path.join(SKILLS, 'bmad/bmad.sh'), [project, 'letta-python-dev', 'Say "hello"', context],
+      {env: environment, timeout: 60_000});
+    const handoff = await until('the hand-off is stored', () => database.row(
+      `SELECT h.event_id, h.workflow_id, h.payload FROM events AS h JOIN events AS s USING (workflow_id)
+       WHERE h.event_type = 'bmad.workflow.handoff.requested' AND s.event_type = 'bmad.workflow.started'
+         AND s.payload ->> 'project_name' = $1`, project));
+    await agent(handoff);
+    const end = await done;
+    const [workflow, ...lines] = end.stdout.toString().trimEnd().split('\n');
+    assert.equal(workflow, handoff.workflow_id);
+    return {code: end.code, workflow, lines, err: end.stderr};
+  };
+
+  const typesOf = async (workflow) => (await database.rows(
+    'SELECT event_type FROM events WHERE workflow_id = $1 ORDER BY position', workflow)).map((row) => row.event_type);
+
+  test('the BMAD skill plans, hands over, waits, validates and completes', async () => {
+    const {code, workflow, lines, err} = await plan('{"constraints":{"files":["a.py"]}}', async (handoff) => {
+      assert.deepEqual(handoff.payload.context, {constraints: {files: ['a.py']}});
+      const accepted = await accept(handoff.workflow_id, handoff.event_id);
+      await append({event_type: 'agent.letta.task.completed', correlation_ids: [accepted],
+        payload: {workflow_id: handoff.workflow_id, summary: 'Said it',
+          artifacts: [{type: 'code', path: 'a.py', status: 'modified'}]}});
+    });
+    assert.equal(code, 0, err);
+    assert.equal(lines[0], 'modified a.py');
+    assert.match(err, /took the task over.*Task completed: Said it/s);
+    assert.deepEqual(await typesOf(workflow), [
+      'bmad.workflow.started', ...Array(3).fill('bmad.workflow.phase.completed'), 'bmad.workflow.handoff.requested',
+      'agent.handoff.accepted', 'agent.letta.task.completed', 'bmad.workflow.validation.requested',
+      'bmad.workflow.completed']);
+    // The tree of causes goes back to the start.
+    const tree = lines.slice(1).join('\n');
+    for (const type of await typesOf(workflow)) assert.ok(tree.includes(type), `${type}\n${tree}`);
+  });
+
+  test('the BMAD skill stops where the agent could not do it', async () => {
+    const {code, workflow, err} = await plan('{}', (handoff) => append({event_type: 'agent.handoff.rejected',
+      correlation_ids: [handoff.event_id], payload: {workflow_id: handoff.workflow_id, reason: 'busy'}}));
+    assert.equal(code, 1);
+    assert.match(err, /was rejected: busy/);
+    assert.equal((await typesOf(workflow)).at(-1), 'agent.handoff.rejected');
+  });
+
+  test('publish_event publishes from Bash and from Python', async () => {
+    const cause = randomUUID();
+    const helpers = path.join(SKILLS, 'helpers');
+    const bash = await run('bash', ['-euc', `. '${helpers}/publish_event.sh'; publish_event a.b '{"n":1.10}' ${cause}`],
+      {env: environment, timeout: 60_000});
+    assert.equal(bash.code, 0, bash.stderr);
+    const python = await run('python3', ['-c', [
+      'import asyncio, sys, uuid',
+      `sys.path.insert(0, ${JSON.stringify(helpers)}); sys.dont_write_bytecode = True`,
+      'from publish_event import publish_event',
+      `print(asyncio.run(publish_event("a.b", {"n": 2, "quoted": "'\\""}, [uuid.UUID("${cause}")])))`,
+      'try: asyncio.run(publish_event("a b", {}))',
+      'except RuntimeError as error: print(error, file=sys.stderr)',
+    ].join('\n')], {env: environment, timeout: 60_000});
+    assert.equal(python.code, 0, python.stderr);
+    assert.match(python.stderr, /^god33: /);
+    for (const [end, payload] of [[bash, '{"n":1.10}'], [python, `{"n": 2, "quoted": "'\\""}`]]) {
+      const id = end.stdout.toString().trim();
+      const event = await until('it is stored', () => database.row(
+        'SELECT payload::text, source, correlation_ids::text[] FROM events WHERE event_id = $1', id));
+      assert.equal(event.payload, payload);
+      assert.deepEqual(event.correlation_ids, [cause]);
+      assert.deepEqual([event.source.type, event.source.app], ['agent', 'bmad']);
+    }
   });
 });

@@ -113,7 +113,7 @@ TEST_CASE("a decision that loses a deadlock is made again") {
   thread.join();
   CHECK(mine.ok());
   CHECK(other.ok());
-  CHECK(tries == 3);
+  CHECK(tries >= 3);
   CHECK(set.Count("events") == 2);
 }
 

@@ -379,6 +379,24 @@ TEST_CASE("a statement that fails for the event's content sets the event aside")
   CHECK(set.Count("tasks") == 1);
 }
 
+TEST_CASE("an event over which the connection is lost each time is set aside") {
+  ReactingSet set;
+  Worker worker(set);
+  worker.options.sweep_every = absl::Hours(1);
+  worker.on_react = [](pg::Connection& connection, const Incoming& incoming) {
+    if (incoming.event.envelope.payload == "{}") return absl::OkStatus();
+    return connection.Execute("SELECT pg_terminate_backend(pg_backend_pid())");
+  };
+  worker.Start();
+  REQUIRE(worker.AwaitHealth("rabbitmq", "serving"));
+  set.Publish(MakeEnvelope(kRequested, R"({"poison":1})"));
+  set.Publish(MakeEnvelope(kRequested));
+  REQUIRE(AwaitTasks(set, 1));
+  CHECK(set.Count("reaction_failures WHERE reason = 'UNAVAILABLE'") == 1);
+  CHECK(worker.tries == 7);
+  CHECK(worker.AwaitHealth("postgresql", "serving"));
+}
+
 TEST_CASE("a service whose queue was lost catches up from the log") {
   ReactingSet set;
   Worker first(set);

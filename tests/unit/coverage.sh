@@ -33,7 +33,7 @@ jq -r --argjson least "$least" '
   def row(name; lines; branches): [name, (lines | .count, .count - .covered, "\(percent | floor) %"),
     (branches | .count, .count - .covered, "\(percent | floor) %")];
 
-  [.data[0].files[] | . + (.filename | capture("libs/(?<library>[a-z_]+)/(?<file>[^/]+)$"))]
+  [.data[0].files[] | . + (.filename | capture("(libs|services)/(?<library>[a-z_-]+)/(?<file>[^/]+)$"))]
   | group_by(.library)
   | map({library: .[0].library, lines: sum(.summary.lines), branches: sum(.summary.branches), files: .})
   | (.[] | row(.library; .lines; .branches), (.files[] | row("  " + .file; .summary.lines; .summary.branches))),

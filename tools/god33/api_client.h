@@ -14,6 +14,7 @@
 #include "god33/store/v1/dead_letters.grpc.pb.h"
 #include "god33/store/v1/event_store.grpc.pb.h"
 #include "god33/store/v1/replay.grpc.pb.h"
+#include "god33/workflow/v1/workflow.grpc.pb.h"
 
 namespace god33::cli {
 
@@ -107,5 +108,8 @@ using LettaClient = ServiceClient<letta::v1::LettaBridgeService>;
 
 // Asks event-store-manager about replays.
 using ReplayClient = ServiceClient<store::v1::ReplayService>;
+
+// Steers workflows, by event-store-manager.
+using WorkflowClient = ServiceClient<workflow::v1::WorkflowService>;
 
 }  // namespace god33::cli

@@ -1,7 +1,5 @@
 #include "tools/god33/event_publish.h"
 
-#include <unistd.h>
-
 #include <vector>
 
 #include "absl/strings/str_join.h"
@@ -9,17 +7,13 @@
 #include "base/strings.h"
 #include "base/timestamp.h"
 #include "tools/god33/broker.h"
+#include "tools/god33/environment.h"
 #include "tools/god33/input.h"
 #include "tools/god33/json_layout.h"
 #include "wire/registry.h"
 
 namespace god33::cli {
 namespace {
-
-std::string HostName() {
-  char name[256] = {};
-  return gethostname(name, sizeof name - 1) == 0 && name[0] != '\0' ? name : "unknown";
-}
 
 // The store keeps an event whose payload breaks its schema, and flags it; so it is only refused on
 // demand.

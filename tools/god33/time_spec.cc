@@ -70,6 +70,16 @@ absl::StatusOr<absl::Time> ParseMoment(std::string_view text, absl::Time now) {
                   text);
 }
 
+absl::StatusOr<absl::Time> ParseDeadline(std::string_view text, absl::Time now) {
+  if (const auto span = ScanSpan(text)) {
+    if (const absl::Time time = now + *span; InTimestampRange(time)) return time;
+  } else if (const auto time = ParseTimestamp(text); time.ok()) {
+    return *time;
+  }
+  return Expected("an RFC 3339 time such as 2027-01-15T12:00:00Z, or how long from now: 2h, 7d",
+                  text);
+}
+
 absl::StatusOr<absl::Duration> ParseTimeout(std::string_view text) {
   const bool number =
       !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;

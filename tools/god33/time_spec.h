@@ -14,6 +14,9 @@ absl::StatusOr<absl::Duration> ParseSpan(std::string_view text);
 // A point in time: RFC 3339, or a span, which means that long before `now`.
 absl::StatusOr<absl::Time> ParseMoment(std::string_view text, absl::Time now);
 
+// A point in time to come: RFC 3339, or a span, which means that long after `now`.
+absl::StatusOr<absl::Time> ParseDeadline(std::string_view text, absl::Time now);
+
 // How long to wait for an answer: a span, or seconds without a unit; more than zero, at most an
 // hour.
 absl::StatusOr<absl::Duration> ParseTimeout(std::string_view text);

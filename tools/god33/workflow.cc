@@ -9,6 +9,7 @@
 #include "tools/god33/moment.h"
 #include "tools/god33/pages.h"
 #include "tools/god33/watch.h"
+#include "tools/god33/workflow_steering.h"
 #include "tools/god33/workflow_view.h"
 
 namespace god33::cli {
@@ -159,7 +160,8 @@ void AddTimeline(CLI::App& noun, Command& chosen) {
 }  // namespace
 
 void AddWorkflowCommands(CLI::App& root, Command& chosen) {
-  CLI::App& noun = AddNoun(root, "workflow", "The state of BMAD workflows");
+  CLI::App& noun = AddNoun(root, "workflow", "BMAD workflows: steer them, and see where they are");
+  AddSteeringCommands(noun, chosen);
   AddList(noun, chosen);
   AddGet(noun, chosen);
   AddTimeline(noun, chosen);

@@ -8,7 +8,7 @@ class App;
 
 namespace god33::cli {
 
-// Adds `workflow` with get, list and timeline. The one on the command line becomes `chosen`.
+// Adds `workflow` with what steers one, get, list and timeline. The one on the command line becomes `chosen`.
 void AddWorkflowCommands(CLI::App& root, Command& chosen);
 
 }  // namespace god33::cli

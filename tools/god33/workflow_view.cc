@@ -54,6 +54,31 @@ std::vector<std::string> HandoffLines(const Workflow& workflow) {
   return lines;
 }
 
+// "2027-...  bmad-architect -> letta-dev  completed  (event ...)", and below it what more there is to say.
+void AddHandoff(const workflow::v1::HandoffStatus& handoff, std::vector<std::string>& lines) {
+  lines.push_back(StrCat(
+      TextOf(handoff.requested_at()), "  ", handoff.from_agent(), " -> ", handoff.to_agent(), "  ",
+      handoff.state(), handoff.paused() ? ", paused" : "", "  (event ", handoff.handoff_id(), ")"));
+  const auto add = [&lines](const char* what, const std::string& text) {
+    if (!text.empty()) lines.push_back(StrCat("  ", what, text));
+  };
+  add("task: ", handoff.task_description());
+  add("reason: ", handoff.reason());
+  add("detail: ", handoff.detail());
+  add("session: ", handoff.session_id());
+  add("checkpoint: ", handoff.checkpoint_id());
+  add("progress: ", handoff.progress());
+}
+
+std::vector<std::string> QuestionLines(const workflow::v1::WorkflowStatus& status) {
+  std::vector<std::string> lines;
+  for (const workflow::v1::OpenQuestion& question : status.open_questions()) {
+    lines.push_back(StrCat(TextOf(question.asked_at()), "  ", question.from_agent(), ": ",
+                           question.question(), "  (event ", question.request_id(), ")"));
+  }
+  return lines;
+}
+
 }  // namespace
 
 ListView WorkflowView() {
@@ -89,6 +114,32 @@ std::string WorkflowDetails(const Workflow& workflow) {
   details.Add("position", StrCat(workflow.position()));
   if (workflow.has_frozen()) details.AddLines("frozen", JsonLines(workflow.frozen()));
   details.AddLines("metadata", JsonLines(workflow.metadata().text()));
+  return details.Render();
+}
+
+std::string StepForecast(const workflow::v1::WorkflowStep& step) {
+  Details details;
+  details.Add("event_type", step.event_type());
+  details.AddLines("correlation_ids", LinesOf(step.correlation_ids()));
+  details.AddLines("payload", JsonLines(step.payload().text()));
+  return details.Render();
+}
+
+std::string StatusDetails(const workflow::v1::WorkflowStatus& status) {
+  std::vector<std::string> handoffs;
+  for (const workflow::v1::HandoffStatus& handoff : status.handoffs()) {
+    AddHandoff(handoff, handoffs);
+  }
+  Details details;
+  details.Add("workflow_id", status.workflow_id());
+  details.Add("project_name", status.project_name());
+  details.Add("current_phase", status.current_phase());
+  details.Add("current_agent", status.has_current_agent() ? status.current_agent() : kNone);
+  details.Add("started_at", TextOf(status.started_at()));
+  details.Add("completed_at", status.has_completed_at() ? TextOf(status.completed_at()) : kNone);
+  details.AddLines("handoffs", handoffs);
+  details.AddLines("open_questions", QuestionLines(status));
+  details.Add("position", StrCat(status.position()));
   return details.Render();
 }
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "base/clock.h"
 #include "services/letta-bridge/app_server/conversation.h"
 #include "services/letta-bridge/app_server/errors.h"
@@ -37,6 +38,13 @@ bool IsMarkdown(std::string_view path) {
   return path.ends_with(".md");
 }
 
+bool IsMemoryPath(std::string_view path) {
+  for (const absl::string_view part : absl::StrSplit(ToAbsl(path), '/')) {
+    if (part.empty() || part == "." || part == "..") return false;
+  }
+  return IsMarkdown(path);
+}
+
 // The name of the memory block that becomes this file when an agent is made; empty if none does.
 std::string BlockOf(const MemoryFile& file) {
   constexpr std::string_view kSystem = "system/";
@@ -64,11 +72,22 @@ absl::Status AppServer::Check() {
   return Connect().status();
 }
 
+void AppServer::Shutdown() {
+  std::shared_ptr<Session> session;
+  {
+    absl::MutexLock lock(&mutex_);
+    shut_down_ = true;
+    session = session_;
+  }
+  if (session) session->End(Unavailable("the bridge stops"));
+}
+
 absl::StatusOr<std::shared_ptr<Session>> AppServer::Connect() {
   std::shared_ptr<Session> lost;  // ends without the lock: that can take seconds
   absl::MutexLock lock(&mutex_);
   const auto free = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return !connecting_; };
   mutex_.Await(absl::Condition(&free));
+  if (shut_down_) return Unavailable("the bridge stops");
   if (session_ && session_->status().ok()) return session_;
   if (!failure_.ok() && MonotonicNanos() < retry_nanos_) return failure_;
   lost = std::move(session_);
@@ -239,9 +258,9 @@ absl::StatusOr<std::string> AppServer::WriteMemory(const std::string& agent_id,
                                                    const std::vector<MemoryFile>& files) {
   std::map<std::string, const MemoryFile*> wanted;
   for (const MemoryFile& file : files) {
-    if (!IsMarkdown(file.path)) {
-      return InvalidField("path",
-                          StrCat("a memory file's path ends in .md: ", Clip(file.path, 200)));
+    if (!IsMemoryPath(file.path)) {
+      return InvalidField("path", StrCat("a memory file's path is relative and ends in .md: ",
+                                         Clip(file.path, 200)));
     }
     wanted[file.path] = &file;
   }
@@ -269,20 +288,19 @@ absl::StatusOr<std::string> AppServer::WriteMemory(const std::string& agent_id,
     if (!wanted.contains(path)) apply(path, DeleteFile(agent_id, path));
   }
   if (failed.ok()) return commit.empty() ? ReadCommit(agent_id) : commit;
-  // A commit that is refused leaves the file changed. What was is brought back, unless nobody answers any more.
+  // A commit that is refused leaves the file changed. What was is brought back, as far as the server answers.
+  absl::Status left;
   for (auto path = touched.rbegin(); path != touched.rend(); ++path) {
     const auto old = before.find(*path);
-    const absl::Status undone = old == before.end()
-                                    ? DeleteFile(agent_id, *path).status()
-                                    : WriteFile(agent_id, *path, old->second).status();
-    if (!undone.ok()) {
-      return MakeError(
-          failed.code(), ReasonOf(failed),
-          StrCat(MessageOf(failed), "; the memory is left half changed, beginning with ", *path,
-                 ": write it again"));
-    }
+    absl::StatusOr<std::string> undone =
+        old == before.end() ? DeleteFile(agent_id, *path) : WriteFile(agent_id, *path, old->second);
+    // A new file that was never committed is deleted all the same, but only the next time without complaint.
+    if (!undone.ok() && old == before.end()) undone = DeleteFile(agent_id, *path);
+    left.Update(undone.status());
   }
-  return failed;
+  if (left.ok()) return failed;
+  return MakeError(failed.code(), ReasonOf(failed),
+                   StrCat(MessageOf(failed), "; the memory is left half changed: write it again"));
 }
 
 absl::StatusOr<std::string> AppServer::WriteFile(const std::string& agent_id,

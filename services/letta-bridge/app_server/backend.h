@@ -28,6 +28,7 @@ class AppServer final : public Backend {
  public:
   explicit AppServer(Options options);
 
+  void Shutdown() override;
   std::string Describe() const override;
   absl::Status Check() override;
   absl::StatusOr<std::string> CreateAgent(const AgentSpec& spec) override;
@@ -71,6 +72,7 @@ class AppServer final : public Backend {
   mutable absl::Mutex mutex_;
   std::shared_ptr<Session> session_ ABSL_GUARDED_BY(mutex_);
   bool connecting_ ABSL_GUARDED_BY(mutex_) = false;
+  bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;
   Backoff backoff_ ABSL_GUARDED_BY(mutex_);
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);          // of the last try
   std::int64_t retry_nanos_ ABSL_GUARDED_BY(mutex_) = 0;  // until then nobody tries again

@@ -13,22 +13,12 @@ namespace {
 // How long the end of a turn may take to be told after the server has said that it waits for input.
 constexpr absl::Duration kEndingGrace = absl::Seconds(2);
 
+// The server has been seen to forget an input that came while it ended a turn whose connection was lost. Asked to
+// resume its queue it takes it up.
+constexpr absl::Duration kQueueGrace = absl::Seconds(1);
+
 // An abort may find the input between the server's queue and its work.
 constexpr int kMostAborts = 3;
-
-std::vector<std::string> Allowed(const std::vector<ToolSpec>& tools) {
-  std::vector<std::string> names;
-  for (const ToolSpec& tool : tools) names.push_back(tool.name);
-  names.push_back(kQuestionTool);
-  return names;
-}
-
-void WriteNames(json::Writer& writer, std::string_view key, const std::vector<std::string>& names) {
-  writer.Key(key);
-  writer.BeginArray();
-  for (const std::string& name : names) writer.String(name);
-  writer.EndArray();
-}
 
 void WriteTools(json::Writer& writer, const std::vector<ToolSpec>& tools) {
   writer.Key("external_tools");
@@ -49,15 +39,16 @@ void WriteTools(json::Writer& writer, const std::vector<ToolSpec>& tools) {
   writer.EndArray();
 }
 
-// What the agent may use at all, also in a turn that the server resumes by itself.
-void WriteSettings(json::Writer& writer, const std::vector<std::string>& allowed) {
-  writer.Key("execution_settings");
+// Of the server's own tools only the one for questions. A list of all that is allowed would not do: what it names
+// the server takes from its own tools first, such as its read_file.
+void WriteToolset(json::Writer& writer) {
+  writer.Key("client_toolset");
   writer.BeginObject();
-  WriteNames(writer, "tools", allowed);
-  WriteNames(writer, "allowed_tools", {});
-  WriteNames(writer, "disallowed_tools", {});
-  writer.Key("disable_memory_guard");
-  writer.Bool(false);
+  WriteMember(writer, "base", "none");
+  writer.Key("include");
+  writer.BeginArray();
+  writer.String(kQuestionTool);
+  writer.EndArray();
   writer.EndObject();
 }
 
@@ -113,7 +104,6 @@ AppServerConversation::AppServerConversation(std::shared_ptr<Session> session, R
                                              absl::Duration call_timeout)
     : session_(std::move(session)),
       runtime_(std::move(runtime)),
-      allowed_(Allowed(tools)),
       call_timeout_(call_timeout),
       turn_(runtime_, tools) {
   session_->Attach(runtime_, inbox_);
@@ -129,10 +119,11 @@ absl::Status AppServerConversation::Start(const Backend::Attach& attach) {
       [&](json::Writer& writer) {
         WriteMember(writer, "agent_id", runtime_.agent_id);
         WriteMember(writer, "conversation_id", runtime_.conversation_id);
-        WriteMember(writer, "mode", "standard");
+        // Each call of a tool must be allowed here: the server's other modes let the agent read files and run
+        // commands that it takes for harmless, at least in a turn that it resumes after a restart.
+        WriteMember(writer, "mode", "strict");
         if (!attach.directory.empty()) WriteMember(writer, "cwd", attach.directory);
         WriteTools(writer, attach.tools);
-        WriteSettings(writer, allowed_);
         writer.Key("recover_approvals");
         writer.Bool(true);
         writer.Key("wait_for_replay");
@@ -151,11 +142,34 @@ absl::Status AppServerConversation::Start(const Backend::Attach& attach) {
   return SendFrames();
 }
 
+absl::Status AppServerConversation::SeeMemory() {
+  const auto compiled = session_->Call(
+      "conversation_recompile",
+      [this](json::Writer& writer) {
+        WriteMember(writer, "conversation_id", runtime_.conversation_id);
+        writer.Key("body");
+        writer.BeginObject();
+        WriteMember(writer, "agent_id", runtime_.agent_id);
+        writer.EndObject();
+      },
+      call_timeout_);
+  if (!compiled.ok()) return compiled.status();
+  const json::Value answer = compiled->back().body();
+  return IsTrue(answer, "success") ? absl::OkStatus() : Refused(TextOf(answer, "error"));
+}
+
 absl::Status AppServerConversation::Send(const std::string& marker, const std::string& text) {
   if (turn_.open()) {
     return MakeError(absl::StatusCode::kFailedPrecondition, "LETTA_REFUSED",
                      "a turn is under way: an input can be sent when it has ended");
   }
+  // An input right behind the end of a conversation's first turn gets into a state that the server is about to throw
+  // away, and stands still for ever at its first tool (seen with 0.32.18). Once this is answered it is the new one.
+  const auto synced = Call("sync", [](json::Writer& writer) {
+    writer.Key("recover_approvals");
+    writer.Bool(false);
+  });
+  if (!synced.ok()) return synced.status();
   const std::string request_id = Session::NewId();
   turn_.Expect(request_id, marker);
   const absl::Status sent = session_->Send(Command("input", request_id, [&](json::Writer& writer) {
@@ -171,7 +185,7 @@ absl::Status AppServerConversation::Send(const std::string& marker, const std::s
     WriteMember(writer, "client_message_id", marker);
     writer.EndObject();
     writer.EndArray();
-    WriteNames(writer, "client_tool_allowlist", allowed_);
+    WriteToolset(writer);
     writer.EndObject();
   }));
   if (!sent.ok()) return sent;
@@ -184,31 +198,48 @@ absl::Status AppServerConversation::Send(const std::string& marker, const std::s
 absl::StatusOr<TurnEvent> AppServerConversation::Next(absl::Duration timeout) {
   const std::int64_t begun = MonotonicNanos();
   for (;;) {
+    const auto watch = Watch();
     if (auto event = turn_.NextEvent()) return *std::move(event);
+    if (!watch.ok()) return watch.status();
     if (std::exchange(woken_, false)) return Nothing{};
-    const std::int64_t now = MonotonicNanos();
-    absl::Duration left = timeout - absl::Nanoseconds(now - begun);
-    if (turn_.ending()) {
-      if (ending_nanos_ == 0) ending_nanos_ = now;
-      const absl::Duration grace = kEndingGrace - absl::Nanoseconds(now - ending_nanos_);
-      if (grace <= absl::ZeroDuration()) {
-        turn_.Finish();
-        continue;
-      }
-      left = std::min(left, grace);
-    } else {
-      ending_nanos_ = 0;
-    }
-    const auto frame = Take(std::max(left, absl::ZeroDuration()));
+    const absl::Duration left =
+        std::max(timeout - absl::Nanoseconds(MonotonicNanos() - begun), absl::ZeroDuration());
+    const auto frame = Take(std::min(left, *watch));
     if (!frame.ok()) return frame.status();
-    if (*frame || turn_.ending()) continue;
-    return Nothing{};
+    if (!*frame && (inbox_->TakeWake() || left <= *watch)) return Nothing{};
   }
+}
+
+absl::StatusOr<absl::Duration> AppServerConversation::Watch() {
+  const std::int64_t now = MonotonicNanos();
+  absl::Duration next = absl::InfiniteDuration();
+  if (turn_.ending()) {
+    if (ending_nanos_ == 0) ending_nanos_ = now;
+    next = kEndingGrace - absl::Nanoseconds(now - ending_nanos_);
+    if (next <= absl::ZeroDuration()) turn_.Finish();
+  } else {
+    ending_nanos_ = 0;
+  }
+  if (turn_.waiting()) {
+    if (waiting_nanos_ == 0) waiting_nanos_ = now;
+    next = kQueueGrace - absl::Nanoseconds(now - waiting_nanos_);
+    if (next <= absl::ZeroDuration()) {
+      waiting_nanos_ = now;
+      next = kQueueGrace;
+      const absl::Status sent = session_->Send(Command(
+          "resume_queue", "", [&](json::Writer& writer) { WriteRuntime(writer, runtime_); }));
+      if (!sent.ok()) return sent;
+    }
+  } else {
+    waiting_nanos_ = 0;
+  }
+  return std::max(next, absl::ZeroDuration());
 }
 
 absl::Status AppServerConversation::Answer(const ToolCall& call, const ToolResult& result) {
   auto frame = turn_.Answer(call.call_id, result);
   if (!frame.ok()) return frame.status();
+  session_->Forget(turn_.TakeAnswered());
   return session_->Send(*std::move(frame));
 }
 
@@ -256,7 +287,7 @@ absl::StatusOr<Frame> AppServerConversation::Await(std::string_view command,
     const auto frame = Take(left);
     if (!frame.ok()) return frame.status();
     if (!*frame) {
-      woken_ |= MonotonicNanos() - begun < absl::ToInt64Nanoseconds(call_timeout_);
+      woken_ |= inbox_->TakeWake();
     } else if (done(**frame)) {
       return **frame;
     }
@@ -275,6 +306,7 @@ absl::Status AppServerConversation::SendFrames() {
   for (std::string& frame : turn_.TakeFrames()) {
     if (absl::Status status = session_->Send(std::move(frame)); !status.ok()) return status;
   }
+  if (const auto answered = turn_.TakeAnswered(); !answered.empty()) session_->Forget(answered);
   return absl::OkStatus();
 }
 

@@ -37,6 +37,11 @@ void Inbox::Wake() {
   woken_ = true;
 }
 
+bool Inbox::TakeWake() {
+  absl::MutexLock lock(&mutex_);
+  return std::exchange(woken_, false);
+}
+
 absl::StatusOr<std::optional<Frame>> Inbox::Take(absl::Duration timeout) {
   absl::MutexLock lock(&mutex_);
   mutex_.AwaitWithTimeout(absl::Condition(this, &Inbox::something), timeout);
@@ -47,7 +52,6 @@ absl::StatusOr<std::optional<Frame>> Inbox::Take(absl::Duration timeout) {
     return frame;
   }
   if (!closed_.ok()) return closed_;
-  woken_ = false;
   return std::optional<Frame>();
 }
 

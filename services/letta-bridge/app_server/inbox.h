@@ -23,7 +23,10 @@ class Inbox {
   // Ends a wait under way, or the next one.
   void Wake();
 
-  // The next frame; none when the time is over, or after Wake. The reason of Close when all are taken.
+  // Whether Wake was called since.
+  bool TakeWake();
+
+  // The next frame; none when the time is over, or after Wake until TakeWake. The reason of Close when all are taken.
   absl::StatusOr<std::optional<Frame>> Take(absl::Duration timeout);
 
  private:

@@ -16,10 +16,14 @@ constexpr std::int64_t kProtocol = 1;
 // Of one answer in all its frames.
 constexpr std::size_t kMostAnswerBytes = 64 << 20;
 
+// In all conversations. Those that are forgotten by their owners add up until their turns end.
+constexpr std::size_t kMostOpenCalls = 10'000;
+
 // What a conversation is about. Others, such as the state of the server's machine, are not kept.
-constexpr std::array<std::string_view, 8> kConversationFrames = {
-    "abort_message_response", "control_request", "external_tool_call_request", "input_accepted",
-    "stream_delta",           "turn_finished",   "update_loop_status",         "update_queue"};
+constexpr std::array<std::string_view, 9> kConversationFrames = {
+    "abort_message_response", "control_request",    "external_tool_call_request",
+    "input_accepted",         "sync_response",      "stream_delta",
+    "turn_finished",          "update_loop_status", "update_queue"};
 
 bool IsAbout(const Frame& frame) {
   return std::find(kConversationFrames.begin(), kConversationFrames.end(), frame.type()) !=
@@ -108,7 +112,15 @@ void Session::Attach(const Runtime& runtime, std::shared_ptr<Inbox> inbox) {
   if (!status_.ok()) inbox->Close(status_);
   std::shared_ptr<Inbox>& place = inboxes_[runtime];
   if (place) place->Close(Unavailable("the conversation was attached anew elsewhere"));
+  for (const auto& [id, call] : open_calls_) {
+    if (call.runtime() == runtime) inbox->Push(call);
+  }
   place = std::move(inbox);
+}
+
+void Session::Forget(const std::vector<std::string>& tool_call_requests) {
+  absl::MutexLock lock(&mutex_);
+  for (const std::string& id : tool_call_requests) open_calls_.erase(id);
 }
 
 void Session::Detach(const Runtime& runtime, const Inbox* inbox) {
@@ -132,6 +144,15 @@ absl::Status Session::OnMessage(std::string text) {
     return absl::OkStatus();
   }
   if (!frame->runtime() || !IsAbout(*frame)) return absl::OkStatus();
+  if (frame->type() == "external_tool_call_request") {
+    if (open_calls_.size() == kMostOpenCalls) {
+      return InvalidArgument("it calls more tools than can be answered");
+    }
+    open_calls_.emplace(frame->request_id(), *frame);
+  } else if (frame->type() == "turn_finished") {
+    std::erase_if(open_calls_,
+                  [&](const auto& call) { return call.second.runtime() == frame->runtime(); });
+  }
   if (const auto found = inboxes_.find(*frame->runtime()); found != inboxes_.end()) {
     found->second->Push(*frame);
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -39,8 +40,15 @@ class Session {
 
   absl::Status Send(std::string frame);
 
-  // From now on the conversation's frames go there. Who was there before is told that it is lost.
+  // Ends it: whoever waits is told that it is lost, because of `why`.
+  void End(const absl::Status& why) { OnGone(why); }
+
+  // From now on the conversation's frames go there, beginning with the tool calls that nobody has answered yet.
+  // Who was there before is told that it is lost.
   void Attach(const Runtime& runtime, std::shared_ptr<Inbox> inbox);
+
+  // These tool calls are answered: nobody who attaches later need see them.
+  void Forget(const std::vector<std::string>& tool_call_requests);
 
   // Does nothing if another inbox has taken its place.
   void Detach(const Runtime& runtime, const Inbox* inbox);
@@ -62,6 +70,7 @@ class Session {
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, Pending*> pending_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<Runtime, std::shared_ptr<Inbox>> inboxes_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, Frame> open_calls_ ABSL_GUARDED_BY(mutex_);  // by request_id
   std::unique_ptr<http::WebSocketClient> client_;  // last: its thread uses all the others
 };
 

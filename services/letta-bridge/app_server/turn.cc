@@ -40,7 +40,7 @@ void Turn::Expect(std::string request_id, std::string marker) {
   answer_.reset();
   tokens_ = 0;
   error_.clear();
-  busy_ = idle_ = false;
+  accepted_ = busy_ = idle_ = false;
 }
 
 std::optional<absl::Status> Turn::TakeAnswer() {
@@ -67,6 +67,7 @@ void Turn::FeedAnswer(const Frame& frame) {
     answer_ = Refused(TextOf(frame.body(), "error"));
     return;
   }
+  accepted_ = true;
   answer_ = absl::OkStatus();
   if (TextOf(frame.body(), "disposition") != "queued") Run();
 }
@@ -234,6 +235,7 @@ absl::StatusOr<std::string> Turn::Answer(const std::string& call_id, const ToolR
     frames_.pop_back();
     return frame;
   }
+  answered_.push_back(call.request_id);
   return Command("external_tool_call_response", call.request_id, [&](json::Writer& writer) {
     writer.Key("result");
     writer.BeginObject();
@@ -261,6 +263,10 @@ std::vector<std::string> Turn::TakeFrames() {
   return std::exchange(frames_, {});
 }
 
+std::vector<std::string> Turn::TakeAnswered() {
+  return std::exchange(answered_, {});
+}
+
 void Turn::Push(TurnEvent event) {
   events_.push_back(std::move(event));
 }
@@ -282,6 +288,7 @@ void Turn::Decide(const std::string& request_id, bool allow, std::string_view me
 }
 
 void Turn::FailCall(const std::string& request_id, std::string_view message) {
+  answered_.push_back(request_id);
   frames_.push_back(Command("external_tool_call_response", request_id,
                             [&](json::Writer& writer) { WriteMember(writer, "error", message); }));
 }

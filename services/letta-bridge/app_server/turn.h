@@ -45,6 +45,9 @@ class Turn {
   // answered, by frames, so that the server doesn't wait for them.
   void Drop();
 
+  // The input was accepted and has not begun: the server ends another turn first.
+  bool waiting() const { return phase_ == Phase::kSent && accepted_; }
+
   // The input waits in the server's queue under this id; empty when it does not.
   std::string queued_item() const { return phase_ == Phase::kSent ? queue_item_ : ""; }
 
@@ -55,6 +58,9 @@ class Turn {
 
   // What is to be sent, in this order: answers to the server's questions that nobody else need see.
   std::vector<std::string> TakeFrames();
+
+  // The request_ids of the tool calls that were answered since.
+  std::vector<std::string> TakeAnswered();
 
  private:
   enum class Phase {
@@ -94,6 +100,7 @@ class Turn {
   std::string marker_;
   std::string queue_item_;
   std::optional<absl::Status> answer_;
+  bool accepted_ = false;
   bool busy_ = false;  // the server was seen at work
   bool idle_ = false;  // and then no more
   std::int64_t tokens_ = 0;
@@ -102,6 +109,7 @@ class Turn {
   std::map<std::string, Call> calls_;  // open, by call_id
   std::deque<TurnEvent> events_;
   std::vector<std::string> frames_;
+  std::vector<std::string> answered_;
 };
 
 }  // namespace god33::letta::app_server

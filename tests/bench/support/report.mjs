@@ -11,6 +11,11 @@ export function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+// The value that this part of them does not exceed.
+export function quantile(values, part) {
+  return [...values].sort((a, b) => a - b)[Math.ceil(part * values.length) - 1];
+}
+
 // One line of the table. `ours`, `floor` and `ratio` hold a value for each repeat.
 export class Row {
   ours = [];

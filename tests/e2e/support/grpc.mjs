@@ -19,7 +19,7 @@ export class EventStoreClient {
     server.client.close();
     return new EventStoreClient(address, {
       services,
-      Client: descriptor.getPackageObject(TYPES).god33.store.v1[service.split('.').at(-1)],
+      Client: service.split('.').reduce((space, name) => space[name], descriptor.getPackageObject(TYPES)),
       messages: descriptor.getProtobufJsRoot(),
       Status: status.lookupType('google.rpc.Status'),
       ErrorInfo: errors.lookupType('google.rpc.ErrorInfo'),

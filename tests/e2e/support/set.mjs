@@ -67,6 +67,8 @@ export class TestSet {
   #environmentOf(name) {
     switch (name) {
       case 'event-store-manager':
+      case 'letta-bridge':
+      case 'letta-bridge-failpoints':
         return {DATABASE_URL: this.urls.DATABASE_URL, RABBITMQ_URL: this.urls.RABBITMQ_URL};
       case 'event-store-api':
         return {DATABASE_URL: this.urls.GOD33_READER_DATABASE_URL, RABBITMQ_URL: this.urls.RABBITMQ_URL};

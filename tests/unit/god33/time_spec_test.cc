@@ -42,6 +42,15 @@ TEST_CASE("a moment before year one, or none at all, is refused and quoted") {
   CHECK(MessageOf(ParseMoment(std::string(500, 'x'), kNow).status()).size() < 200);
 }
 
+TEST_CASE("a deadline is a time, or so long from now") {
+  CHECK(*ParseDeadline("90m", kNow) == kNow + absl::Minutes(90));
+  CHECK(*ParseDeadline("2025-01-01T00:00:00Z", kNow) == *ParseTimestamp("2025-01-01T00:00:00Z"));
+  for (const char* text : {"", "tomorrow", "4000000000w"}) {
+    CAPTURE(text);
+    CHECK_FALSE(ParseDeadline(text, kNow).ok());
+  }
+}
+
 TEST_CASE("a timeout may leave out its unit and has limits") {
   CHECK(*ParseTimeout("10") == absl::Seconds(10));
   CHECK(*ParseTimeout("500ms") == absl::Milliseconds(500));

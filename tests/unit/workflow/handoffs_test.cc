@@ -167,6 +167,7 @@ TEST_CASE(
   CHECK(handoffs.open_questions()[0].id == FakeId(3));
   CHECK(handoffs.open_questions()[0].handoff == FakeId(1));
   CHECK(handoffs.open_questions()[0].text == "JWT?");
+  CHECK(handoffs.open_questions()[0].from == "letta-dev");
 
   const std::string about = IdMember("request_id", 3);
   CHECK(open(Event(4, "agent.feedback.response", {}, about)) == 0);
