@@ -132,7 +132,7 @@ App::~App() {
   parts_->service->Stop();
   parts_->server->Stop(absl::Seconds(3));
   parts_->reactor.reset();
-  parts_->scheduler.reset();
+  parts_->scheduler->Stop();
   parts_.reset();
   Log(LogLevel::kInfo, "stopped");
 }

@@ -28,22 +28,25 @@ constexpr absl::Duration kPoolTimeout = absl::Seconds(2);
 
 // ALREADY_ANSWERED, with who and when.
 absl::Status TooLate(const v1::Feedback& feedback) {
+  const auto at = wire::ReadTime("settled_at", feedback.settled_at());
+  const std::string when = at.ok() ? FormatTimestamp(*at) : "";
   absl::Status status =
       MakeError(absl::StatusCode::kAlreadyExists,
                 StrCat("ALREADY_", absl::AsciiStrToUpper(feedback.status())),
                 StrCat("question ", feedback.request_id(), " was ", feedback.status(), " before",
-                       feedback.responder().empty() ? "" : " by ", feedback.responder()));
+                       feedback.responder().empty() ? "" : " by ", feedback.responder(), ", at ",
+                       when, ", with event ", feedback.settled_by()));
   status = WithMetadata(std::move(status), "settled_by", feedback.settled_by());
-  const auto at = wire::ReadTime("settled_at", feedback.settled_at());
-  if (at.ok()) status = WithMetadata(std::move(status), "settled_at", FormatTimestamp(*at));
+  status = WithMetadata(std::move(status), "settled_at", when);
   return WithMetadata(std::move(status), "responder", feedback.responder());
 }
 
 // An answer that is in the log, and not looked at yet.
 absl::Status TooLateFor(const Uuid& answer) {
-  return WithMetadata(MakeError(absl::StatusCode::kAlreadyExists, "ALREADY_ANSWERED",
-                                "another answer stands in the log before"),
-                      "settled_by", answer.ToString());
+  return WithMetadata(
+      MakeError(absl::StatusCode::kAlreadyExists, "ALREADY_ANSWERED",
+                StrCat("another answer stands in the log before, event ", answer.ToString())),
+      "settled_by", answer.ToString());
 }
 
 }  // namespace

@@ -27,11 +27,14 @@ class Scheduler {
  public:
   Scheduler(TaskRun::Parts parts, std::string holder, pg::Config database, rpc::Health& health);
 
-  // Lets go of its tasks, which other bridges then take, and joins all threads.
-  ~Scheduler();
+  ~Scheduler() { Stop(); }
 
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
+
+  // Lets go of its tasks, which other bridges then take, joins all threads, and ends all calls of Letta. Idempotent; for
+  // the thread that destroys it.
+  void Stop();
 
   // How Letta was when it was last looked at. Any thread.
   absl::Status LettaStatus() const;
@@ -53,9 +56,10 @@ class Scheduler {
   absl::Status Tick(pg::Connection& connection);
   absl::Status Reap(pg::Connection& connection);
   absl::Status HandOutOrders(pg::Connection& connection);
-  absl::Status ObeyUnheld(const Order& order);
+  absl::Status ObeyUnheld(pg::Connection& of_tick, const Order& order);
   absl::Status SettleDueQuestions(pg::Connection& connection);
   absl::Status ResetForgottenAgents(pg::Connection& connection);
+  absl::Status ResetAgent(pg::Connection& connection, const PooledAgent& agent);
   absl::Status TakeWork(pg::Connection& connection);
   absl::StatusOr<ClaimResult> Take(const Uuid& task_id);
   void StartRun(Claim claim);
@@ -66,7 +70,7 @@ class Scheduler {
   const pg::Config database_;
   rpc::Health& health_;
   CircuitBreaker letta_;
-  Stop stop_;
+  god33::Stop stop_;
   Wakeup wakeup_;
 
   mutable absl::Mutex mutex_;

@@ -20,7 +20,7 @@ namespace {
 
 // Behind the columns of its own, each statement has these of tasks AS t.
 #define GOD33_TASK_COLUMNS                                                                  \
-  "t.state, e.\"timestamp\", l.holder, l.epoch, l.expires_at, "                             \
+  "t.state, t.waits_for, e.\"timestamp\", l.holder, l.epoch, l.expires_at, "                \
   "coalesce(l.expires_at > clock_timestamp(), false), "                                     \
   "c.checkpoint_id, c.saved_at, c.type, c.session_id, c.sequence, c.event_id, "             \
   "c.memory_digest, q.payload, "                                                            \
@@ -99,6 +99,7 @@ constexpr pg::Statement kNamed = {"letta_api_task_named", R"sql(
 // Columns, counted from the first of GOD33_TASK_COLUMNS.
 enum Column {
   kState,
+  kNoted,
   kRequestedAt,
   kHolder,
   kEpoch,
@@ -172,6 +173,7 @@ Wait WaitForAgent(const TaskRow& row, const Task& task, const Surroundings& arou
     return {"agent", StrCat("all ", row.Int8(kMade), " agents of ", request.to_agent,
                             " for this project have work")};
   }
+  if (!row.IsNull(kNoted)) return {"bridge", row.Text(kNoted)};
   return {"bridge", "it is about to be taken, unless all bridges have all the work they may"};
 }
 

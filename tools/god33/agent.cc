@@ -159,7 +159,8 @@ void AddEvents(CLI::App& noun, Command& chosen) {
 }  // namespace
 
 void AddAgentCommands(CLI::App& root, Command& chosen) {
-  CLI::App& noun = AddNoun(root, "agent", "Agents: their sessions and checkpoints; make one, give it work");
+  CLI::App& noun =
+      AddNoun(root, "agent", "Agents: their sessions and checkpoints; make one, give it work");
   AddList(noun, chosen);
   AddGet(noun, chosen);
   AddCheckpoints(noun, chosen);
