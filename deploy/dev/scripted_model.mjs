@@ -22,6 +22,7 @@
 //
 // Which one is next is told by the number of the assistant's messages after the message that has the script (all
 // of them, where that is the system prompt): nothing is remembered here, so it may be killed and started again.
+// One whose calls were all interrupted before they were made does not count: it is said again.
 //
 // Without a script or after its end the model calls complete_task once and then says "Done."; it does not
 // call it after report_blocked, nor with a question open: when ask_human's result came last it ends the turn.
@@ -76,10 +77,10 @@ function locate(messages) {
   for (let index = messages.length - 1; index >= 0; --index) {
     if (messages[index].role !== 'user') continue;
     const found = scriptIn(textOf(messages[index]));
-    if (found) return {...found, since: messages.slice(index + 1)};
+    if (found) return {...found, since: withoutInterrupted(messages.slice(index + 1))};
   }
   const system = messages.filter(({role}) => role === 'system' || role === 'developer').map(textOf).join('\n');
-  return {...(scriptIn(system) ?? {script: []}), since: messages};
+  return {...(scriptIn(system) ?? {script: []}), since: withoutInterrupted(messages)};
 }
 
 // ---- Judging it
@@ -112,6 +113,15 @@ function elementFault(element) {
 }
 
 // ---- Replying
+
+const INTERRUPTED = /^\W*Interrupted by user/; // what Letta gives as a call's result then
+
+// The messages without the replies whose calls were all interrupted.
+function withoutInterrupted(messages) {
+  const interrupted = new Set(messages.filter((message) => message.role === 'tool' && INTERRUPTED.test(textOf(message)))
+    .map((message) => message.tool_call_id));
+  return messages.filter(({tool_calls: calls}) => !calls?.length || !calls.every(({id}) => interrupted.has(id)));
+}
 
 const callsIn = (messages) => messages.flatMap((message) => message.tool_calls ?? []);
 const called = (messages, ...names) => callsIn(messages).some((call) => names.includes(call.function?.name));

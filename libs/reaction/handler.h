@@ -19,7 +19,8 @@ struct Incoming {
   std::optional<std::int64_t> position;
 };
 
-// What a service does about the events that it wants. All calls come one at a time, from the reactor's threads.
+// What a service does about the events that it wants. React and Committed are called one at a time, by any of the
+// reactor's threads; Concerns by all of them at once.
 class Handler {
  public:
   virtual ~Handler() = default;

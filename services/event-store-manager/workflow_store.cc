@@ -20,7 +20,8 @@ constexpr absl::Duration kPatience = absl::Seconds(10);
 // Of one moment: what is stored behind this position has advanced the version if it was a step.
 constexpr pg::Statement kWhere = {"workflow_where", R"sql(
   SELECT (SELECT coalesce(max(position), 0) FROM event_ids),
-    coalesce((SELECT version FROM aggregates WHERE aggregate = $1::text), 0))sql"};
+    coalesce((SELECT version FROM aggregates WHERE aggregate = $1::text), 0),
+    (SELECT coalesce(max(last_position), 0) + 1 FROM dropped_months))sql"};
 
 constexpr pg::Statement kFind = {"find_step", R"sql(
   SELECT e.position, e.event_type, e.workflow_id, e.correlation_ids
@@ -36,7 +37,8 @@ std::string WorkflowStore::AggregateOf(const Uuid& workflow) {
 absl::StatusOr<WorkflowReading> WorkflowStore::Read(const Uuid& workflow) {
   const auto where = connection_.Query(kWhere, pg::Params().Text(AggregateOf(workflow)));
   if (!where.ok()) return where.status();
-  WorkflowReading reading{.position = where->Int8(0, 0), .version = where->Int8(0, 1)};
+  WorkflowReading reading{
+      .position = where->Int8(0, 0), .version = where->Int8(0, 1), .horizon = where->Int8(0, 2)};
   reading.state.id = workflow;
   if (absl::Status status = ReadEvents(workflow, reading); !status.ok()) return status;
   return reading;
@@ -44,13 +46,15 @@ absl::StatusOr<WorkflowReading> WorkflowStore::Read(const Uuid& workflow) {
 
 absl::Status WorkflowStore::ReadEvents(const Uuid& workflow, WorkflowReading& reading) {
   const std::int64_t deadline = MonotonicNanos() + absl::ToInt64Nanoseconds(kPatience);
-  const auto fold = [&reading](const FoldItem&, const FoldEvent& event) {
+  const auto fold = [&reading](const FoldItem& item, const FoldEvent& event) {
+    // What is retained of dropped events is for projections only.
+    if (item.position < reading.horizon) return;
     reading.chain.Add(event);
     // What can't be folded changes nothing: the projection says so where it stands still.
     projection::Apply(event, reading.state).IgnoreError();
   };
   eventlog::FoldSource source(connection_);
-  FoldItem last{.since = 1, .position = 1};
+  FoldItem last{.since = reading.horizon, .position = reading.horizon};
   for (bool begun = false;;) {
     auto items =
         source.WorkflowItems(workflow, last.since, last.position, reading.position, kMostItems);

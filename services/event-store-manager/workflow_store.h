@@ -16,6 +16,8 @@ namespace god33::manager {
 struct WorkflowReading {
   std::int64_t position = 0;  // the log's newest
   std::int64_t version = 0;   // of the aggregate; 0: there is none
+  std::int64_t horizon =
+      1;  // the first position that retention has left; nothing before it is read
   workflow::Chain chain;
   projection::WorkflowState state;
 };

@@ -63,7 +63,8 @@ constexpr pg::Statement kSuspect = {"letta_suspect_agent", R"sql(
 
 constexpr pg::Statement kReturn = {"letta_return_agent", R"sql(
   UPDATE letta_agents SET task_id = NULL, changed_at = clock_timestamp(),
-    state = CASE WHEN own THEN 'warm' WHEN suspect THEN 'gone' ELSE 'returned' END
+    state = CASE WHEN own THEN 'warm'
+      WHEN suspect OR starts_with(agent_id, 'to be made: ') THEN 'gone' ELSE 'returned' END
   WHERE task_id = $1::uuid)sql"};
 
 constexpr pg::Statement kWarm = {"letta_make_warm", R"sql(
@@ -71,9 +72,12 @@ constexpr pg::Statement kWarm = {"letta_make_warm", R"sql(
   WHERE agent_id = $1::text AND state = 'returned')sql"};
 
 constexpr pg::Statement kForgotten = {"letta_forgotten_agents", R"sql(
-  SELECT agent_id, instance_id, agent_type, project, own, suspect FROM letta_agents
-  WHERE state = 'returned' AND changed_at < clock_timestamp() - $1::bigint * interval '1 ms'
-  ORDER BY changed_at LIMIT 10 FOR UPDATE SKIP LOCKED)sql"};
+  UPDATE letta_agents SET changed_at = clock_timestamp()
+  WHERE agent_id IN (
+    SELECT agent_id FROM letta_agents
+    WHERE state = 'returned' AND changed_at < clock_timestamp() - $1::bigint * interval '1 ms'
+    ORDER BY changed_at LIMIT 10 FOR UPDATE SKIP LOCKED)
+  RETURNING agent_id, instance_id, agent_type, project, own, suspect)sql"};
 
 constexpr std::string_view kToBeMade = "to be made: ";
 

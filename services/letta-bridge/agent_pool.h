@@ -61,11 +61,12 @@ absl::Status DropAgent(pg::Connection& connection, const std::string& instance_i
 absl::Status SuspectAgent(pg::Connection& connection, const Uuid& task_id);
 
 // The task is over. The agent's memory is still that of the task: `returned` until it was reset (MakeWarm); a suspect
-// one is gone.
+// one is gone, and so is one that was never made.
 absl::Status ReturnAgent(pg::Connection& connection, const Uuid& task_id);
 absl::Status MakeWarm(pg::Connection& connection, const std::string& agent_id);
 
-// Agents that were returned at least `ago` ago and not reset: whoever should have has gone. At most 10.
+// Agents that were returned at least `ago` ago and not reset: whoever should have has gone. At most 10; nobody else is
+// told of them for as long again.
 absl::StatusOr<std::vector<PooledAgent>> ForgottenAgents(pg::Connection& connection,
                                                          absl::Duration ago);
 

@@ -69,6 +69,8 @@ constexpr std::array<BuiltIn, 8> kBuiltIn = {{
       "type":"object","properties":{"path":{"type":"string"}}})json"},
 }};
 
+constexpr std::int64_t kMostSeconds = 280;
+
 constexpr char kAnyArguments[] = R"json({"type":"object"})json";
 
 absl::Status Wrong(int index, std::string_view what) {
@@ -111,8 +113,9 @@ absl::StatusOr<CommandTool> ReadCommand(const json::Value& value, int index) {
   }
   if (const auto timeout = value.Find("timeout_seconds")) {
     const auto seconds = timeout->kind() == json::Kind::kNumber ? timeout->ToInt64() : std::nullopt;
-    if (!seconds || *seconds < 1 || *seconds > 86'400) {
-      return Wrong(index, ".timeout_seconds: expected 1 to 86400");
+    if (!seconds || *seconds < 1 || *seconds > kMostSeconds) {
+      return Wrong(index, StrCat(".timeout_seconds: expected 1 to ", kMostSeconds,
+                                 ": Letta waits 5 minutes for a result"));
     }
     tool.timeout = absl::Seconds(*seconds);
   }

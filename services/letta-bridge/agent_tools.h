@@ -28,7 +28,8 @@ struct CommandTool {
   std::string description;
   std::string parameters;  // JSON Schema of an object
   std::vector<std::string> command;
-  absl::Duration timeout = absl::Minutes(10);
+  absl::Duration timeout =
+      absl::Minutes(4);  // less than the 5 minutes that Letta waits for a result
 
   // To run it twice does no more than to run it once.
   bool idempotent = false;

@@ -68,6 +68,8 @@ struct App::Parts {
 absl::StatusOr<std::unique_ptr<App>> App::Start(const Config& config) {
   auto settings = config.WorkSettings();
   if (!settings.ok()) return settings.status();
+  const auto queues = config.Queues();
+  if (!queues.ok()) return queues.status();
   auto backend = MakeBackend(config.letta_url, config.letta_token);
   if (!backend.ok()) return backend.status();
   auto parts = std::make_unique<Parts>(config, *std::move(settings), *std::move(backend));
@@ -115,7 +117,7 @@ absl::StatusOr<std::unique_ptr<App>> App::Start(const Config& config) {
                         .database = config.Database("reactions"),
                         .broker = config.Broker(),
                         .exchange = config.exchange,
-                        .queues = config.Queues(),
+                        .queues = *queues,
                         .event_types = {types.begin(), types.end()}},
       parts->reactions, parts->payloads, parts->clock, parts->reaction_metrics,
       [&at](const std::string& component, bool serving, const std::string& detail) {

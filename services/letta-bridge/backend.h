@@ -68,7 +68,8 @@ struct Message {
 
 // ---- What a conversation tells.
 
-// The agent calls one of the offered tools and waits for its result. `question`: it used the server's own
+// The agent calls one of the offered tools and waits for its result, the App Server for 5 minutes at most: then it
+// tells the agent that the call timed out, and an answer is refused with FAILED_PRECONDITION. `question`: it used the server's own
 // means of asking a human; the arguments are those of ask_human then.
 struct ToolCall {
   std::string call_id;  // unique within the conversation; also after a fork

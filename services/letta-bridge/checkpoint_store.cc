@@ -17,10 +17,9 @@ constexpr pg::Statement kPreview = {"letta_preview_drop",
                                     "WITH old AS (" GOD33_OLD_CHECKPOINTS R"sql(
   ), unnamed AS (
     SELECT m.bytes FROM letta_memories AS m
-    WHERE EXISTS (SELECT FROM old WHERE old.memory_digest = m.digest)
-      AND NOT EXISTS (
-        SELECT FROM letta_checkpoints AS c WHERE c.memory_digest = m.digest
-          AND NOT EXISTS (SELECT FROM old WHERE (old.task_id, old.sequence) = (c.task_id, c.sequence))))
+    WHERE m.kept_at < clock_timestamp() - interval '1 hour' AND NOT EXISTS (
+      SELECT FROM letta_checkpoints AS c WHERE c.memory_digest = m.digest
+        AND NOT EXISTS (SELECT FROM old WHERE (old.task_id, old.sequence) = (c.task_id, c.sequence))))
   SELECT (SELECT count(*) FROM old), count(*), coalesce(sum(bytes), 0)::bigint FROM unnamed)sql"};
 
 constexpr pg::Statement kDrop = {

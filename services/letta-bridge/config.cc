@@ -25,18 +25,15 @@ amqp::Config Config::Broker() const {
           .heartbeat = absl::Seconds(heartbeat_seconds)};
 }
 
-std::vector<amqp::Queue> Config::Queues() const {
-  const auto queue = [this](const std::string& name) {
-    amqp::Queue made{.name = name, .existing = queue_type == "existing"};
-    if (queue_type == "quorum") made.arguments["x-queue-type"] = "quorum";
-    return made;
-  };
-  amqp::Queue handoffs = queue(handoff_queue);
-  handoffs.bindings = {{exchange, "bmad.workflow.handoff.#"},
-                       {exchange, "agent.handoff.requested"}};
-  amqp::Queue answers = queue(bridge_queue);
-  answers.bindings = {{exchange, "agent.feedback.#"}};
-  return {std::move(handoffs), std::move(answers)};
+absl::StatusOr<std::vector<amqp::Queue>> Config::Queues() const {
+  auto handoffs = amqp::MakeQueue(handoff_queue, queue_type, {}, queue_arguments);
+  if (!handoffs.ok()) return handoffs.status();
+  handoffs->bindings = {{exchange, "bmad.workflow.handoff.#"},
+                        {exchange, "agent.handoff.requested"}};
+  auto answers = amqp::MakeQueue(bridge_queue, queue_type, {}, queue_arguments);
+  if (!answers.ok()) return answers.status();
+  answers->bindings = {{exchange, "agent.feedback.#"}};
+  return std::vector<amqp::Queue>{*std::move(handoffs), *std::move(answers)};
 }
 
 absl::StatusOr<Settings> Config::WorkSettings() const {
@@ -94,6 +91,8 @@ Config ParseConfig(int argc, char** argv) {
   add("--queue-type", config.queue_type, "GOD33_LETTA_QUEUE_TYPE",
       "quorum, classic, or existing: take the queues with whatever arguments they have")
       ->check(CLI::IsMember({"quorum", "classic", "existing"}));
+  add("--queue-arguments", config.queue_arguments, "GOD33_LETTA_QUEUE_ARGUMENTS",
+      "More queue arguments, as JSON");
   add("--letta-url", config.letta_url, "LETTA_SERVER_URL",
       "ws://host:port of a Letta App Server, wss:// for TLS")
       ->required();

@@ -23,6 +23,7 @@ struct Config {
   std::string handoff_queue = "letta_handoff_queue";
   std::string bridge_queue = "letta_bridge_queue";
   std::string queue_type = "quorum";
+  std::string queue_arguments;
   std::string letta_url;
   std::string letta_token;
   std::string model = "openai-compatible/scripted";
@@ -43,7 +44,9 @@ struct Config {
 
   pg::Config Database(const std::string& part) const;
   amqp::Config Broker() const;
-  std::vector<amqp::Queue> Queues() const;
+
+  // InvalidArgument when the queues' arguments can't be read.
+  absl::StatusOr<std::vector<amqp::Queue>> Queues() const;
 
   // InvalidArgument when the list of types or the file of commands can't be read.
   absl::StatusOr<Settings> WorkSettings() const;

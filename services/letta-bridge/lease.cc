@@ -21,11 +21,13 @@ constexpr pg::Statement kCheck = {"letta_check_lease", R"sql(
   WHERE task_id = $1::uuid AND holder = $2::text AND epoch = $3::bigint FOR UPDATE)sql"};
 
 constexpr pg::Statement kIsHeld = {"letta_is_held", R"sql(
-  SELECT expires_at > clock_timestamp() FROM letta_leases WHERE task_id = $1::uuid FOR UPDATE)sql"};
+  SELECT expires_at > clock_timestamp()
+    AND expires_at <= clock_timestamp() + 2 * $2::bigint * interval '1 ms'
+  FROM letta_leases WHERE task_id = $1::uuid FOR UPDATE)sql"};
 
 constexpr pg::Statement kRenew = {"letta_renew_leases", R"sql(
   UPDATE letta_leases SET expires_at = clock_timestamp() + $2::bigint * interval '1 ms'
-  WHERE holder = $1::text AND expires_at > '-infinity'
+  WHERE holder = $1::text AND task_id = ANY ($3::uuid[]) AND expires_at > '-infinity'
   RETURNING task_id)sql"};
 
 constexpr pg::Statement kRelease = {"letta_release_lease", R"sql(
@@ -63,16 +65,17 @@ absl::Status CheckLease(pg::Connection& connection, const Lease& lease) {
 
 absl::StatusOr<bool> IsHeld(pg::Connection& connection, const Uuid& task_id) {
   pg::Params params;
-  params.Id(task_id);
+  params.Id(task_id).Int8(kMillis);
   const auto found = connection.Query(kIsHeld, params);
   if (!found.ok()) return found.status();
   return found->rows() > 0 && found->Bool(0, 0);
 }
 
 absl::StatusOr<absl::flat_hash_set<Uuid>> RenewLeases(pg::Connection& connection,
-                                                      const std::string& holder) {
+                                                      const std::string& holder,
+                                                      const std::vector<Uuid>& tasks) {
   pg::Params params;
-  params.Text(holder).Int8(kMillis);
+  params.Text(holder).Int8(kMillis).Ids(tasks);
   const auto renewed = connection.Query(kRenew, params);
   if (!renewed.ok()) return renewed.status();
   absl::flat_hash_set<Uuid> held;

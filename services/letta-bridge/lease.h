@@ -36,9 +36,11 @@ absl::Status CheckLease(pg::Connection& connection, const Lease& lease);
 // Whether somebody holds the task's lease now; in a transaction, nobody can take it until its end.
 absl::StatusOr<bool> IsHeld(pg::Connection& connection, const Uuid& task_id);
 
-// Prolongs all leases of a holder. The tasks whose leases he still has.
+// Prolongs the holder's leases of these tasks. Those that he still has. What he doesn't name runs out, such as one that
+// he doesn't know he got.
 absl::StatusOr<absl::flat_hash_set<Uuid>> RenewLeases(pg::Connection& connection,
-                                                      const std::string& holder);
+                                                      const std::string& holder,
+                                                      const std::vector<Uuid>& tasks);
 
 // Gives it up at once.
 absl::Status ReleaseLease(pg::Connection& connection, const Lease& lease);

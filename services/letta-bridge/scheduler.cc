@@ -62,14 +62,26 @@ void Scheduler::KeepLeases() {
       if (!opened.ok()) continue;
       connection = *std::move(opened);
     }
-    const auto held = RenewLeases(*connection, holder_);
+    // Only those that ran before can be judged by what is found: others may be taken meanwhile.
+    std::vector<Uuid> tasks;
+    {
+      absl::MutexLock lock(&mutex_);
+      for (const Running& entry : running_) {
+        if (!entry.ended) tasks.push_back(entry.run->task_id());
+      }
+    }
+    const auto held = RenewLeases(*connection, holder_, tasks);
     if (!held.ok()) {
       connection.reset();
       continue;
     }
+    const absl::flat_hash_set<Uuid> judged(tasks.begin(), tasks.end());
     absl::MutexLock lock(&mutex_);
     for (Running& entry : running_) {
-      if (!entry.ended && !held->contains(entry.run->task_id())) entry.run->LoseLease();
+      const Uuid& task_id = entry.run->task_id();
+      if (!entry.ended && judged.contains(task_id) && !held->contains(task_id)) {
+        entry.run->LoseLease();
+      }
     }
   }
 }

@@ -281,7 +281,8 @@ absl::Status TaskRun::Reattach() {
   // Letta forgets whom it asked for a result when that one's connection goes.
   if (call_was_open)
     return SessionFailure("TURN_LOST", "the connection was lost during a call of a tool");
-  if (conversation_->running()) return absl::OkStatus();
+  // A turn that goes on would ask the connection that is gone for the results of its calls, for ever.
+  if (conversation_->running()) return CutTurn();
 
   const auto messages = parts_.backend.Messages(id, kMessagesLookedAt);
   if (!messages.ok()) return messages.status();

@@ -196,7 +196,10 @@ absl::Status TaskRun::CutIfWanted(bool results_are_in) {
       wanted = wanted || results_are_in || order.kind != Order::Kind::kCheckpoint;
     }
   }
-  if (!wanted) return absl::OkStatus();
+  return wanted ? CutTurn() : absl::OkStatus();
+}
+
+absl::Status TaskRun::CutTurn() {
   if (absl::Status status = conversation_->Abort(); !status.ok()) return Reattach();
   return Border({.why = TurnFinished::Why::kAborted});
 }

@@ -85,6 +85,7 @@ class TaskRun {
   absl::Status Turn();
   absl::Status Border(const TurnFinished& finished);
   absl::Status CutIfWanted(bool results_are_in);
+  absl::Status CutTurn();
   absl::Status ObeyOrders();
   absl::Status Ask(const TurnOutcome& outcome);
   absl::Status GoOn(const TurnFinished& finished);

@@ -16,7 +16,9 @@ constexpr pg::Statement kFind = {"letta_find_work", R"sql(
   WHERE (task.status IN ('waiting', 'active', 'recovering')
       OR task.status = 'paused' AND (task.ready
         OR EXISTS (SELECT FROM letta_orders AS o WHERE o.task_id = task.task_id AND o.kind = 'resume')))
-    AND (lease.task_id IS NULL OR lease.expires_at <= clock_timestamp())
+    AND (lease.task_id IS NULL OR lease.expires_at <= clock_timestamp()
+      -- From before the clock was set back.
+      OR lease.expires_at > clock_timestamp() + 2 * $2::bigint * interval '1 ms')
   ORDER BY task.priority DESC, task.deadline NULLS LAST, task.arrival
   LIMIT $1::bigint)sql"};
 
@@ -44,7 +46,7 @@ constexpr pg::Statement kCount = {"letta_count_open", R"sql(
 
 absl::StatusOr<std::vector<Uuid>> FindWork(pg::Connection& connection, int most) {
   pg::Params params;
-  params.Int8(most);
+  params.Int8(most).Int8(absl::ToInt64Milliseconds(kLeaseTime));
   const auto rows = connection.Query(kFind, params);
   if (!rows.ok()) return rows.status();
   std::vector<Uuid> tasks;

@@ -6,7 +6,7 @@ import {after, before, describe, test} from 'node:test';
 import {Proxy} from '../chaos/proxy.mjs';
 import {BridgeSet, describe as told} from './support/bridge.mjs';
 import {canonical} from './support/events.mjs';
-import {FaultedTasks, SCRIPTS} from './support/faulted_tasks.mjs';
+import {FaultedTasks, scriptOf} from './support/faulted_tasks.mjs';
 import {until} from './support/wait.mjs';
 
 describe('faults below a task', () => {
@@ -18,7 +18,8 @@ describe('faults below a task', () => {
       proxy = await Proxy.start('bridge>letta', null, () => ({host, port: Number(port)}));
       return `ws://${proxy.address}`;
     };
-    bridges = await BridgeSet.start('recovery', {letta: through, environment: {GOD33_CHECKPOINT_MESSAGES: '6'}});
+    bridges = await BridgeSet.start('recovery', {letta: through, environment: {GOD33_CHECKPOINT_MESSAGES: '6',
+      GOD33_LETTA_STALL_SECONDS: '12'}});
     await bridges.bridge();
     tasks = new FaultedTasks(bridges);
   });
@@ -29,9 +30,9 @@ describe('faults below a task', () => {
   });
 
   test('Letta is killed: pattern 3, and an answer and a hand-off that came meanwhile', async (t) => {
-    const {answering, paused} = await tasks.at('answering', 'after_effect', 'calling', 'paused', 'fresh');
+    const {answering} = await tasks.at('answering', 'after_effect', 'calling', 'paused', 'fresh');
     await bridges.letta.killServer();
-    await tasks.answer(paused);
+    await tasks.answer();
     await tasks.handOff('fresh');
     await bridges.letta.startServer();
     const started = Date.now();
@@ -78,15 +79,15 @@ describe('faults below a task', () => {
   });
 
   test('the connection to Letta is cut', async () => {
-    const {paused} = await tasks.at('answering', 'after_effect', 'calling', 'paused', 'fresh');
+    await tasks.at('answering', 'after_effect', 'calling', 'paused', 'fresh');
     proxy.cut();
-    await tasks.answer(paused);
+    await tasks.answer();
     await tasks.finish();
   });
 
   test('PostgreSQL and RabbitMQ are restarted', async () => {
-    const {paused} = await tasks.at('answering', 'calling', 'paused', 'fresh');
-    await tasks.answer(paused);
+    await tasks.at('answering', 'calling', 'paused', 'fresh');
+    await tasks.answer();
     await Promise.all(['postgres', 'rabbitmq'].map((server) => bridges.set.servers.restartServer(server)));
     await bridges.connect();
     await tasks.handOff('fresh');
@@ -99,7 +100,7 @@ describe('faults below a task', () => {
       payload: {workflow_id: canonical().event_id, phase: 'solutioning'}}));
     const handoffs = events.map(({event_id: parent, payload}) => canonical({event_type: 'bmad.workflow.handoff.requested',
       correlation_ids: [parent], payload: {workflow_id: payload.workflow_id, from_agent: 'bmad-architect',
-        to_agent: 'letta-python-dev', task_description: 'Test task', context: {script: SCRIPTS.fresh}}}));
+        to_agent: 'letta-python-dev', task_description: 'Test task', context: {script: scriptOf('fresh')}}}));
     await Promise.all([...handoffs, ...handoffs.toReversed()].map((event) => bridges.publisher.publishEvent(event)));
     for (const event of [...events, ...handoffs]) await bridges.publisher.publishEvent(event);
     tasks.all.push(...handoffs.map(({event_id: id, payload}) => ({id, workflow: payload.workflow_id, step: 'fresh'})));

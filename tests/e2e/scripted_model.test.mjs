@@ -35,6 +35,14 @@ describe('the scripted model', () => {
     }
   });
 
+  test('says again what was interrupted before it was done', () => {
+    const interrupted = {...result('report_progress'), content: 'Interrupted by user'};
+    const chat = [task(SCRIPT), said('One.'), call('report_progress'), interrupted, user('Go on.')];
+    assert.deepEqual(nextElement(chat), SCRIPT[1]);
+    const done = [task([]), call('complete_task'), {...result('complete_task'), content: 'Interrupted by user'}];
+    assert.equal(nextElement(done).tool, 'complete_task');
+  });
+
   test('does not complete what it has reported as blocked', () => {
     const chat = [task([{tool: 'report_blocked', arguments: {reason: 'r', needs: 'n'}}]), call('report_blocked'), result('report_blocked')];
     assert.deepEqual(nextElement(chat), {say: 'Done.'});

@@ -172,10 +172,9 @@ TEST_CASE("a memory that is refused is left as it was") {
 
 TEST_CASE("memory is Markdown") {
   const auto backend = Connect();
-  const std::string agent = MakeAgent(*backend);
   const std::string path = GENERATE("", "a.txt", "../out.md", "/etc/a.md", "a//b.md", "./a.md");
   CAPTURE(path);
-  CHECK(backend->WriteMemory(agent, {{.path = path}}).status().code() ==
+  CHECK(backend->WriteMemory("agent", {{.path = path}}).status().code() ==
         absl::StatusCode::kInvalidArgument);
 }
 
@@ -349,11 +348,11 @@ TEST_CASE("messages are listed over pages") {
   const auto backend = Connect();
   const auto conversation = Open(*backend, MakeAgent(*backend));
   std::string steps;
-  for (int i = 0; i < 70; ++i) steps += R"({"tool": "no_such_tool"},)";
+  for (int i = 0; i < 52; ++i) steps += R"({"tool": "no_such_tool"},)";
   Send(*conversation, "many", StrCat(steps, R"({"say": "Done."})"));
   AwaitEnd(*conversation);
   const std::vector<Message> all = List(*backend, conversation->id());
-  CHECK(all.size() == 142);
+  CHECK(all.size() == 106);
   CHECK(all.front().marker == "many");
   std::set<std::string> ids;
   for (const Message& message : all) ids.insert(message.id);
@@ -509,15 +508,21 @@ TEST_CASE(
   const std::string agent = MakeAgent(backend);
   auto conversation = Open(backend, agent);
   const std::string id = conversation->id();
-  auto asking = Open(backend, agent);
+  // Two turns that wait for a question's answer.
+  std::vector<std::unique_ptr<Conversation>> asking;
+  std::string call_id;
+  for (const char* marker : {"question 1", "question 2"}) {
+    asking.push_back(Open(backend, agent));
+    Send(*asking.back(), marker, R"({"tool": "AskUserQuestion", "arguments": {"questions": [
+        {"question": "Q?", "header": "H", "multiSelect": false, "options": [
+          {"label": "a", "description": "A"}, {"label": "b", "description": "B"}]}]}},
+        {"tool": "Bash", "arguments": {"command": "echo ran", "description": "x"}},
+        {"tool": "Grep", "arguments": {"pattern": "root", "path": "/etc/passwd"}}, {"say": "I wait."})");
+    call_id = NextCall(*asking.back()).call_id;
+  }
   Send(*conversation, "before",
        R"({"say": "Kept.", "tool": "report_progress"}, {"say": "Never."})");
   NextCall(*conversation);
-  Send(*asking, "question", R"({"tool": "AskUserQuestion", "arguments": {"questions": [
-      {"question": "Q?", "header": "H", "multiSelect": false, "options": [
-        {"label": "a", "description": "A"}, {"label": "b", "description": "B"}]}]}},
-      {"tool": "Bash", "arguments": {"command": "echo ran", "description": "x"}}, {"tool": "Grep", "arguments": {"pattern": "root", "path": "/etc/passwd"}}, {"say": "I wait."})");
-  const ToolCall asked = NextCall(*asking);
   letta.Kill();
   CHECK(conversation->Next(kPatience).status().code() == absl::StatusCode::kUnavailable);
   CHECK(ReasonOf(backend.Check()) == "LETTA_UNAVAILABLE");
@@ -539,30 +544,32 @@ TEST_CASE(
   Send(*conversation, "after", R"({"say": "Goes on."})");
   CHECK(AwaitEnd(*conversation).why == Why::kEnded);
 
-  // A question that was pending is asked again, under the same id; aborting takes it away.
-  asking = Open(backend, agent, asking->id());
-  CHECK(asking->running());
-  SECTION("answered") {
-    const ToolCall again = NextCall(*asking);
-    CHECK(again.question);
-    CHECK(again.call_id == asked.call_id);
-    REQUIRE(asking->Answer(again, {.text = "Handed on."}).ok());
-    // A turn that the server resumes has no other tools, nor its own under an offered one's name.
-    std::vector<Message> seen;
-    const ToolCall found = NextCall(*asking, &seen);
-    CHECK(found.name == "Grep");
-    REQUIRE(asking->Answer(found, {.text = "nothing"}).ok());
-    CHECK(AwaitEnd(*asking, &seen).why == Why::kEnded);
-    const auto is_refusal = [](const Message& message) {
-      return message.text.starts_with("There is no tool Bash here.");
-    };
-    CHECK(std::count_if(seen.begin(), seen.end(), is_refusal) == 1);
-  }
-  SECTION("aborted") {
-    REQUIRE(asking->Abort().ok());
-    Send(*asking, "next", R"({"say": "Anew."})");
-    CHECK(AwaitEnd(*asking).why == Why::kEnded);
-  }
+  // A question that was pending is asked again, under the same id.
+  auto& aborted = asking[0];
+  auto& answered = asking[1];
+  answered = Open(backend, agent, answered->id());
+  CHECK(answered->running());
+  const ToolCall again = NextCall(*answered);
+  CHECK(again.question);
+  CHECK(again.call_id == call_id);
+  REQUIRE(answered->Answer(again, {.text = "Handed on."}).ok());
+  // A turn that the server resumes has no other tools, nor its own under an offered one's name.
+  std::vector<Message> seen;
+  const ToolCall found = NextCall(*answered, &seen);
+  CHECK(found.name == "Grep");
+  REQUIRE(answered->Answer(found, {.text = "nothing"}).ok());
+  CHECK(AwaitEnd(*answered, &seen).why == Why::kEnded);
+  const auto is_refusal = [](const Message& message) {
+    return message.text.starts_with("There is no tool Bash here.");
+  };
+  CHECK(std::count_if(seen.begin(), seen.end(), is_refusal) == 1);
+
+  // Aborting takes it away.
+  aborted = Open(backend, agent, aborted->id());
+  CHECK(aborted->running());
+  REQUIRE(aborted->Abort().ok());
+  Send(*aborted, "next", R"({"say": "Anew."})");
+  CHECK(AwaitEnd(*aborted).why == Why::kEnded);
 }
 
 }  // namespace

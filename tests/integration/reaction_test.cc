@@ -511,18 +511,27 @@ TEST_CASE("a new service that asks for it handles the whole log, page by page an
 }
 
 TEST_CASE(
-    "a queue that exists with other arguments is told of, and the log is followed meanwhile") {
+    "a queue that exists with other arguments is told of; the others and the log are followed") {
   ReactingSet set;
+  set.DeclareQueue();
+  Worker worker(set);
+  amqp::Queue other = set.Queue();
+  other.name = UniqueName("other");
   {
     const auto connection = ReactingSet::Connect();
-    REQUIRE(amqp::DeclareQueue(*connection, {.name = set.queue}).ok());
+    REQUIRE(amqp::DeclareQueue(*connection, {.name = other.name}).ok());
   }
-  Worker worker(set);
+  worker.options.queues.push_back(other);
   worker.Start();
   CHECK(worker.AwaitHealth("rabbitmq", "The queue exists with other arguments"));
-  CHECK(worker.health("rabbitmq").find(set.queue) == 0);
-  set.Store(Requests(1));
+  CHECK(Until([&] {
+    const std::string detail = worker.health("rabbitmq");
+    return detail.find(other.name) == 0 && detail.find(set.queue) == std::string::npos;
+  }));
+  set.Publish(MakeEnvelope(kRequested));
   CHECK(AwaitTasks(set, 1));
+  set.Store(Requests(1));
+  CHECK(AwaitTasks(set, 2));
 }
 
 TEST_CASE("a writer that stops while it holds the log delays a reaction, and is ended") {

@@ -303,6 +303,28 @@ TEST_CASE("a workflow of more events than one step reads is read to its end") {
   CHECK(ParentsOf(manager.Must(Handoff(started.workflow_id()))) == Ids{phase.id.ToString()});
 }
 
+TEST_CASE(
+    "what retention has dropped is not found, and what is retained of it is shown to nobody") {
+  TestDatabase database;
+  Manager manager(database);
+  const v1::WorkflowStep started = manager.Must(Start());
+  const v1::WorkflowStep handoff = manager.Must(Handoff(started.workflow_id()));
+  const v1::WorkflowStep phase = manager.Must(Phase(started.workflow_id()));
+  const auto drop = [&](int last) {
+    return StrCat("INSERT INTO dropped_months (month, first_position, last_position, bytes) ",
+                  "VALUES (now() - make_interval(months => ", last, "), 1, ", last, ", 0)");
+  };
+  REQUIRE(TestDatabase::Connect(database.Admin())->Execute(drop(2)).ok());
+  const auto status = manager.steps().Status(*Uuid::Parse(started.workflow_id()));
+  REQUIRE(status.ok());
+  CHECK(status->handoffs_size() == 0);
+  CHECK(ParentsOf(manager.Must(Handoff(started.workflow_id()))) == Ids{phase.event_id()});
+  CHECK(ReasonOf(manager.Take(Validation(started.workflow_id())).status()) ==
+        "HANDOFF_NOT_COMPLETED");
+  REQUIRE(TestDatabase::Connect(database.Admin())->Execute(drop(4)).ok());
+  CHECK(absl::IsNotFound(manager.Take(Phase(started.workflow_id())).status()));
+}
+
 TEST_CASE("while the database is away a step says so, and may be repeated") {
   TestDatabase database;
   Manager manager(database);

@@ -102,7 +102,7 @@ CLI::Option* AddStep(CLI::App& command, StepOptions& step, bool from_required = 
       ->check(IsText())
       ->type_name("AGENT");
   AddRepeated(command, "--correlation-id", step.parents,
-              "The event's parent, instead of those that would be found; may repeat")
+              "The event's parent, instead of those that would be found")
       ->check(IsUuid());
   command
       .add_option("--request-id", step.request_id,

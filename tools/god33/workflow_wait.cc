@@ -127,6 +127,7 @@ class Waiter {
   void TakeEvent(const event::v1::EventEnvelope& proto) {
     auto envelope = wire::FromProto(proto);
     if (!envelope.ok()) return;  // the log has no such event
+    const std::size_t before = chain_.links().size();
     chain_.Add({.id = envelope->id,
                 .type = envelope->type,
                 .time = envelope->time,
@@ -134,6 +135,7 @@ class Waiter {
                 .since = proto.position(),
                 .payload = envelope->payload,
                 .parents = envelope->parents});
+    if (chain_.links().size() == before) return;
     const Handoffs handoffs(chain_);
     const Handoff* handoff = handoffs.Find(id_);
     if (handoff == nullptr) return;

@@ -14,7 +14,7 @@ export class Bus {
     bus.#channel = await bus.#connection.createConfirmChannel();
     bus.#broken = new Promise((_, reject) => {
       bus.#channel.on('error', reject);
-      bus.#channel.on('close', () => reject(new Failure('the broker has closed the connection', './dev logs rabbitmq')));
+      bus.#channel.on('close', () => reject(new Failure('the broker has hung up', './dev logs rabbitmq')));
     });
     bus.#broken.catch(() => {}); // told to who publishes
     bus.#channel.on('return', (message) => bus.#returned.push(message.fields.routingKey));

@@ -80,7 +80,8 @@ export class Log {
       const bad = this.find(handoff, ...BAD_ENDS);
       if (bad) throw new Failure(`the task ended with ${bad.event_type}`, BRIDGE);
       return this.find(handoff, ...wanted);
-    }, ms, () => new Failure(`no ${wanted.join(' or ')} within ${ms / 1000} s for the hand-off ${handoff.event_id}`, BRIDGE));
+    }, ms, () => new Failure(
+      `no ${wanted.join(' or ')} within ${ms / 1000} s for the hand-off ${handoff.event_id}`, BRIDGE));
   }
 
   // Until an event that was published is in the log.

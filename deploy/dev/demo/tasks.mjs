@@ -25,7 +25,8 @@ const progress = (summary, files, next) => ({
 
 // Pattern 1.
 export const work = (scripted) => task({
-  task_description: 'Implement user authentication: write src/auth.py with write_file, report progress, complete the task.',
+  task_description: 'Implement user authentication: write src/auth.py with write_file, report progress, complete the ' +
+    'task.',
   context: {
     requirements: {stories: ['AUTH-1', 'AUTH-2'], acceptance: 'Login, refresh and logout work; failures are audited'},
     architecture: {tokens: 'JWT with refresh tokens', storage: 'PostgreSQL'},
@@ -56,8 +57,8 @@ export const recovery = () => task({
 // Pattern 4.
 export const question = (scripted) => task({
   task_type: 'implement_storage',
-  task_description: 'Implement where tokens are kept: ask a human by ask_human whether in Redis or in PostgreSQL, and ' +
-    'complete the task when you have the answer.',
+  task_description: 'Implement where tokens are kept: ask a human by ask_human whether in Redis or in PostgreSQL, ' +
+    'and complete the task when you have the answer.',
 }, scripted, [
   {
     tool: 'ask_human',

@@ -108,7 +108,13 @@ void Turn::FeedDelta(json::Value delta) {
   }
   Flush();
   if (type == "tool_return_message") {
-    Join(ReadMessage(delta));
+    Message result = ReadMessage(delta);
+    // A call that the server has answered by itself, such as after five minutes, is open no more.
+    if (const auto call = calls_.find(result.tool_call_id); call != calls_.end()) {
+      answered_.push_back(call->second.request_id);
+      calls_.erase(call);
+    }
+    Join(std::move(result));
     Flush();
   } else if (type == "usage_statistics") {
     tokens_ += std::max<std::int64_t>(0, IntOf(delta, "total_tokens"));

@@ -20,7 +20,6 @@ export class BenchBridge {
     bridge.manager = await database.manager();
     bridge.service = await run.set.service('letta-bridge', {
       DATABASE_URL: database.writer,
-      ...run.broker,
       LETTA_SERVER_URL: letta.url,
       GOD33_LETTA_MODEL: letta.model,
       GOD33_LETTA_WORKSPACE: workspace,

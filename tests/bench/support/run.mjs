@@ -1,7 +1,9 @@
 // What the benchmarks of one invocation share: servers, logs that are filled once, and the sizes.
 
+import path from 'node:path';
 import {withChannel} from '../../e2e/support/bus.mjs';
 import {Database} from '../../e2e/support/database.mjs';
+import {Letta} from '../../e2e/support/letta.mjs';
 import {TestSet} from '../../e2e/support/set.mjs';
 import {BenchDatabase} from './database.mjs';
 
@@ -74,10 +76,19 @@ export class BenchRun {
     return new Database(this.set.urls.GOD33_ADMIN_DATABASE_URL);
   }
 
-  end() {
-    return this.set.end();
+  // A Letta App Server with the scripted model, the same for all benchmarks.
+  letta() {
+    this.#letta ??= Letta.start(path.join(this.set.directory, 'letta'));
+    return this.#letta;
   }
 
+  async end() {
+    const letta = await this.#letta?.catch(() => undefined); // said to who asked for it
+    await letta?.end();
+    await this.set.end();
+  }
+
+  #letta;
   #databases = new Map(); // of the benchmark under way
   #filled = new Map();
 

@@ -90,7 +90,9 @@ export class StubAppServer {
     }),
     memory_history: (command) => this.#agent(command, ({commit}) => ({commits: [{sha: commit}]})),
     conversation_create: ({body}) => this.#agent(body, () => this.#converse()),
+    conversation_recompile: () => ({}),
     runtime_start: (command) => this.#agent(command, () => ({})),
+    sync: (command) => this.#agent(command.runtime, () => ({})),
     conversation_messages_list: ({conversation_id: id, query: {limit}}) => {
       const messages = this.#conversations.get(id);
       return messages && {messages: messages.slice(-limit).reverse(), has_more: false};
@@ -98,7 +100,10 @@ export class StubAppServer {
   };
 
   #input(send, {request_id: request, runtime, payload: {messages: [message]}}) {
-    const turn = {send: (type, fields) => send({type, runtime, ...fields}), said: this.#conversations.get(runtime.conversation_id)};
+    const turn = {
+      send: (type, fields) => send({type, runtime, ...fields}),
+      said: this.#conversations.get(runtime.conversation_id),
+    };
     turn.said.push({id: `message-${randomUUID()}`, message_type: 'user_message', content: message.content,
       otid: message.client_message_id});
     turn.send('input_accepted', {request_id: request, accepted: true, disposition: 'started'});

@@ -146,4 +146,4 @@ export class BridgeSet {
 }
 
 export const describe = (events) => events.map(({type, event_id, parents, payload}) =>
-  `${type} ${event_id} <- ${parents} ${JSON.stringify(payload).slice(0, 400)}`).join('\n');
+  `${type} ${event_id} <- ${parents} ${JSON.stringify(payload).slice(-400)}`).join('\n');

@@ -143,5 +143,48 @@ TEST_CASE("a session's row and details tell what there is of it") {
   CHECK(details.find("waits") != std::string::npos);
 }
 
+workflow::v1::WorkflowStatus MakeStatus(const std::string& text) {
+  workflow::v1::WorkflowStatus status;
+  status.set_workflow_id("0199a000-0000-7000-8000-000000000001");
+  status.set_current_phase("implementation");
+  auto& handoff = *status.add_handoffs();
+  handoff.set_handoff_id("0199a000-0000-7000-8000-000000000002");
+  handoff.set_from_agent("bmad-architect");
+  handoff.set_to_agent("letta-dev");
+  handoff.set_state("accepted");
+  handoff.set_paused(true);
+  handoff.set_task_description(text);
+  handoff.set_progress("half");
+  auto& question = *status.add_open_questions();
+  question.set_request_id("0199a000-0000-7000-8000-000000000003");
+  question.set_from_agent("letta-dev");
+  question.set_question(text);
+  return status;
+}
+
+TEST_CASE("a workflow's status tells hand-offs, what became of them, and open questions") {
+  const std::string details = StatusDetails(MakeStatus("JWT?"));
+  CHECK(
+      details.find("bmad-architect -> letta-dev  accepted, paused  (event 0199a000-0000-7000-8000-"
+                   "000000000002)") != std::string::npos);
+  CHECK(details.find("task: JWT?\n") != std::string::npos);
+  CHECK(details.find("progress: half\n") != std::string::npos);
+  CHECK(details.find("reason:") == std::string::npos);
+  CHECK(details.find("letta-dev: JWT?  (event 0199a000-0000-7000-8000-000000000003)\n") !=
+        std::string::npos);
+}
+
+TEST_CASE("hostile hand-offs and steps can't reach the terminal") {
+  CHECK(IsSafe(StatusDetails(MakeStatus(kHostile))));
+  CHECK(StatusDetails(MakeStatus(kHostile)).find("\nforged") == std::string::npos);
+  workflow::v1::WorkflowStep step;
+  step.set_event_type("bmad.workflow.completed");
+  step.add_correlation_ids("0199a000-0000-7000-8000-000000000001");
+  step.mutable_payload()->set_text("{\"summary\":\"\u202E\"}");
+  CHECK(IsSafe(StepForecast(step)));
+  CHECK(StepForecast(step).find("correlation_ids  0199a000-0000-7000-8000-000000000001\n") !=
+        std::string::npos);
+}
+
 }  // namespace
 }  // namespace god33::cli

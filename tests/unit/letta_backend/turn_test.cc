@@ -130,6 +130,16 @@ TEST_CASE("a tool call: allowed, asked, answered") {
   CHECK(turn.Answer("c1", {}).status().code() == absl::StatusCode::kFailedPrecondition);
 }
 
+TEST_CASE("a call that the server has answered by itself can't be answered any more") {
+  Turn turn = Running();
+  turn.Feed(ToolRequest("c", "report_progress"));
+  turn.Feed(Delta(
+      R"("message_type":"tool_return_message","tool_call_id":"c","status":"error","tool_return":"timed out")"));
+  CHECK(Events(turn).size() == 2);
+  CHECK(turn.Answer("c", {}).status().code() == absl::StatusCode::kFailedPrecondition);
+  CHECK(turn.TakeAnswered() == std::vector<std::string>{"ext-c"});
+}
+
 TEST_CASE("a tool that is not offered is denied with those that are") {
   Turn turn = Running();
   turn.Feed(Permission("c", "Bash"));
