@@ -39,10 +39,11 @@ constexpr pg::Statement kTaken = {"letta_api_taken", R"sql(
   WHERE key.from_agent = $1::text AND key.key = $2::text)sql"};
 
 constexpr pg::Statement kEstimate = {"letta_api_estimate", R"sql(
-  SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY (state -> 'checkpoint' ->> 'sequence')::integer)
+  SELECT (percentile_disc(0.5) WITHIN GROUP (ORDER BY last.sequence))::integer
   FROM (SELECT * FROM letta_tasks ORDER BY arrival DESC LIMIT 1000) AS newest
-  WHERE status = 'completed' AND to_agent = $1::text
-    AND coalesce(state -> 'request' ->> 'task_type', '') = $2::text)sql"};
+    CROSS JOIN LATERAL (SELECT c.sequence FROM letta_checkpoints AS c WHERE c.task_id = newest.task_id
+                        ORDER BY c.sequence DESC LIMIT 1) AS last
+  WHERE newest.status = 'completed' AND newest.to_agent = $1::text)sql"};
 
 constexpr std::string_view kPrefix = "letta-";
 constexpr std::size_t kMostType = 60;
@@ -184,8 +185,7 @@ absl::StatusOr<AgentApi::Assignment> AgentApi::ReadAssignment(
       .cause = *cause,
       .workflow = *workflow,
       .from_agent = request.from_agent().empty() ? std::string(kApi) : request.from_agent(),
-      .idempotency_key = request.idempotency_key(),
-      .task_type = request.task_type()};
+      .idempotency_key = request.idempotency_key()};
   json::Writer writer(assignment.payload);
   Member(writer, "from_agent", assignment.from_agent);
   Member(writer, "task_type", request.task_type());
@@ -316,7 +316,7 @@ absl::Status AgentApi::Assign(const v1::AssignTaskRequest& request,
   auto connection = parts_.pool.AcquireAlive(kPoolTimeout);
   if (!connection.ok()) return absl::OkStatus();
   pg::Params params;
-  params.Text(assignment->to_agent).Text(assignment->task_type);
+  params.Text(assignment->to_agent);
   const auto estimate = (*connection)->Query(kEstimate, params);
   if (estimate.ok() && !estimate->IsNull(0, 0)) {
     response.set_estimated_checkpoints(estimate->Int4(0, 0));

@@ -50,7 +50,6 @@ class AgentApi {
     std::string own_agent;  // Letta's id; empty: any of the type
     std::string from_agent;
     std::string idempotency_key;
-    std::string task_type;
   };
   struct Assigned {
     Uuid task_id;

@@ -34,11 +34,10 @@ constexpr pg::Statement kGet = {"letta_api_checkpoint", "SELECT " GOD33_CHECKPOI
 
 // The event is longer there than the row.
 constexpr pg::Statement kWasSaved = {"letta_api_checkpoint_was_saved", R"sql(
-  SELECT FROM events AS e
+  SELECT coalesce(e.agent_id, ''), e.payload, coalesce(e.agent_context, '{}')
+  FROM events AS e
   WHERE e.checkpoint_id = $1::text AND e.event_type = 'agent.letta.checkpoint.saved'
-    AND $2::text IN (e.session_id::text, e.payload ->> 'task_id', e.agent_id,
-      e.agent_context ->> 'type', e.payload -> 'letta' ->> 'agent_id')
-  LIMIT 1)sql"};
+  LIMIT 10)sql"};
 
 constexpr pg::Statement kInitial = {"letta_api_initial_checkpoint", R"sql(
   SELECT made_at, spec FROM letta_agents
@@ -81,6 +80,24 @@ absl::Status Dropped(const std::string& id) {
   return MakeError(absl::StatusCode::kOutOfRange, "RETENTION",
                    StrCat("checkpoint ", id, " was dropped; its event is still in the log"),
                    "checkpoint_id");
+}
+
+std::string TextIn(const json::Value& object, std::string_view key) {
+  const auto value = object.Find(key);
+  return value && value->is_string() ? value->ToString() : std::string();
+}
+
+// Whether the event on the row is of this agent's. Not asked of PostgreSQL, whose ->> fails at what others may have
+// published: \u0000, or half a surrogate pair.
+bool IsOf(const pg::Result& rows, int row, const std::string& agent) {
+  const json::Value payload = json::Value::Checked(rows.Bytes(row, 1));
+  const json::Value context = json::Value::Checked(rows.Bytes(row, 2));
+  if (agent == rows.Bytes(row, 0) || agent == TextIn(payload, "session_id") ||
+      agent == TextIn(payload, "task_id") || agent == TextIn(context, "type")) {
+    return true;
+  }
+  const auto letta = payload.Find("letta");
+  return letta && letta->is_object() && agent == TextIn(*letta, "agent_id");
 }
 
 absl::Status ReadInitial(pg::Connection& connection, const v1::GetLettaCheckpointRequest& request,
@@ -169,9 +186,14 @@ absl::Status ReadCheckpoint(pg::Connection& connection,
   const auto found = connection.Query(kGet, params);
   if (!found.ok()) return found.status();
   if (found->rows() == 0) {
-    const auto was = connection.Query(kWasSaved, params);
+    pg::Params saved;
+    saved.Text(id);
+    const auto was = connection.Query(kWasSaved, saved);
     if (!was.ok()) return was.status();
-    return was->rows() > 0 ? Dropped(id) : NotFound(id, request.agent_id());
+    for (int row = 0; row < was->rows(); ++row) {
+      if (IsOf(*was, row, request.agent_id())) return Dropped(id);
+    }
+    return NotFound(id, request.agent_id());
   }
   Fill(*found, 0, checkpoint);
   const auto memory = ReadMemoryOf(connection, checkpoint.memory_digest());

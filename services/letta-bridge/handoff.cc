@@ -13,18 +13,23 @@ constexpr pg::Statement kEarlierOnChain = {"letta_earlier_on_chain", R"sql(
     UNION
     SELECT edge.parent_position FROM chain JOIN event_edges AS edge ON edge.child_position = chain.position
   ), causes AS (SELECT position FROM chain LIMIT 10000)
-  SELECT count(*) FROM causes JOIN events USING (position)
+  SELECT payload FROM causes JOIN events USING (position)
   WHERE event_type IN ('bmad.workflow.handoff.requested', 'agent.handoff.requested')
-    AND payload ->> 'to_agent' = $2::text)sql"};
+  LIMIT 1000)sql"};
 
 absl::StatusOr<int> EarlierOnChain(pg::Connection& connection, const std::vector<Uuid>& parents,
                                    const std::string& to_agent) {
   if (parents.empty()) return 0;
   pg::Params params;
-  params.Ids(parents).Text(to_agent);
-  const auto count = connection.Query(kEarlierOnChain, params);
-  if (!count.ok()) return count.status();
-  return static_cast<int>(count->Int8(0, 0));
+  params.Ids(parents);
+  const auto rows = connection.Query(kEarlierOnChain, params);
+  if (!rows.ok()) return rows.status();
+  // Not by PostgreSQL: its ->> fails at a payload that holds \u0000 or half a surrogate pair anywhere.
+  int count = 0;
+  for (int row = 0; row < rows->rows(); ++row) {
+    if (AgentAskedFor(rows->Bytes(row, 0)) == to_agent) ++count;
+  }
+  return count;
 }
 
 }  // namespace

@@ -7,8 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "base/error.h"
 #include "base/strings.h"
+#include "json/text.h"
 #include "json/value.h"
 #include "services/letta-bridge/fields.h"
 #include "services/letta-bridge/questions.h"
@@ -23,7 +25,7 @@ namespace {
   "t.state, t.waits_for, e.\"timestamp\", l.holder, l.epoch, l.expires_at, "                \
   "coalesce(l.expires_at > clock_timestamp(), false), "                                     \
   "c.checkpoint_id, c.saved_at, c.type, c.session_id, c.sequence, c.event_id, "             \
-  "c.memory_digest, q.payload, "                                                            \
+  "c.memory_digest, "                                                                       \
   "ARRAY(SELECT o.kind FROM letta_orders AS o WHERE o.task_id = t.task_id "                 \
   "      ORDER BY o.asked_at, o.kind), "                                                    \
   "ARRAY(SELECT o.reason FROM letta_orders AS o WHERE o.task_id = t.task_id "               \
@@ -34,7 +36,7 @@ namespace {
   "      WHERE o.task_id = t.task_id ORDER BY o.asked_at, o.kind), "                        \
   "ARRAY(SELECT s.session_id FROM letta_sessions AS s WHERE s.task_id = t.task_id "         \
   "      ORDER BY s.session_id), "                                                          \
-  "queue.nth, own.state, pool.warm, pool.made"
+  "queue.nth, pool.warm, pool.made"
 
 // t must be there before; the queue's order is that of FindWork (work_queue.cc).
 #define GOD33_TASK_JOINS                                                                          \
@@ -43,13 +45,9 @@ namespace {
   "LEFT JOIN events AS e ON e.position = i.position "                                             \
   "LEFT JOIN LATERAL (SELECT * FROM letta_checkpoints AS newest "                                 \
   "  WHERE newest.task_id = t.task_id ORDER BY newest.sequence DESC LIMIT 1) AS c ON true "       \
-  "LEFT JOIN letta_questions AS q "                                                               \
-  "  ON q.request_id = (t.state -> 'question' ->> 'request_id')::uuid "                           \
   "LEFT JOIN (SELECT w.task_id, row_number() OVER (PARTITION BY w.to_agent "                      \
   "    ORDER BY w.priority DESC, w.deadline NULLS LAST, w.arrival) AS nth "                       \
   "  FROM letta_tasks AS w WHERE w.status = 'waiting') AS queue ON queue.task_id = t.task_id "    \
-  "LEFT JOIN letta_agents AS own "                                                                \
-  "  ON own.agent_id = t.state -> 'request' ->> 'agent_id' AND own.own "                          \
   "LEFT JOIN LATERAL (SELECT count(*) FILTER (WHERE a.state = 'warm') AS warm, count(*) AS made " \
   "  FROM letta_agents AS a WHERE a.agent_type = t.to_agent AND a.state <> 'gone' AND NOT a.own " \
   "    AND a.project = coalesce((SELECT p.project FROM workflow_projects AS p "                   \
@@ -92,6 +90,12 @@ constexpr pg::Statement kGetSession = {
     "  WHERE s.session_id = $1::uuid"
     "    OR (task.task_id = $1::uuid AND s.session_id = task.session_id)) AS t" GOD33_TASK_JOINS};
 
+constexpr pg::Statement kQuestions = {"letta_api_questions_of", R"sql(
+  SELECT request_id, payload FROM letta_questions WHERE request_id = ANY ($1::uuid[]))sql"};
+
+constexpr pg::Statement kOwnAgents = {"letta_api_own_agents", R"sql(
+  SELECT agent_id, state FROM letta_agents WHERE own AND agent_id = ANY ($1::text[]))sql"};
+
 constexpr pg::Statement kNamed = {"letta_api_task_named", R"sql(
   SELECT task_id FROM letta_sessions WHERE session_id = $1::uuid
   UNION SELECT task_id FROM letta_tasks WHERE task_id = $1::uuid)sql"};
@@ -112,14 +116,12 @@ enum Column {
   kSequence,
   kCheckpointEvent,
   kDigest,
-  kQuestion,
   kOrderKinds,
   kOrderReasons,
   kOrderers,
   kOrderTimes,
   kSessions,
   kQueue,
-  kOwnState,
   kWarm,
   kMade,
 };
@@ -162,11 +164,56 @@ class TaskRow {
   int first_;
 };
 
-Wait WaitForAgent(const TaskRow& row, const Task& task, const Surroundings& around) {
+// What the states of some tasks name. By ids that are read here: PostgreSQL's ->> fails at a state that holds \u0000
+// or half a surrogate pair anywhere, as a hand-off's context may.
+struct Named {
+  std::vector<Task> tasks;                                   // of the rows
+  absl::flat_hash_map<Uuid, std::string> questions;          // payloads
+  absl::flat_hash_map<std::string, std::string> own_agents;  // states
+};
+
+absl::StatusOr<Named> ReadNamed(pg::Connection& connection, const pg::Result& rows, int count,
+                                int first) {
+  Named named;
+  std::vector<Uuid> questions;
+  pg::Array agents(pg::Type::kText);
+  for (int row = 0; row < count; ++row) {
+    auto task = ReadState(rows.Bytes(row, first + kState));
+    if (!task.ok()) return task.status();
+    if (task->question) questions.push_back(task->question->request_id);
+    if (!task->request.agent_id.empty()) agents.Text(json::CleanText(task->request.agent_id));
+    named.tasks.push_back(*std::move(task));
+  }
+  if (!questions.empty()) {
+    pg::Params params;
+    params.Ids(questions);
+    const auto found = connection.Query(kQuestions, params);
+    if (!found.ok()) return found.status();
+    for (int row = 0; row < found->rows(); ++row) {
+      named.questions[found->Id(row, 0)] = std::string(found->Bytes(row, 1));
+    }
+  }
+  if (agents.size() > 0) {
+    pg::Params params;
+    params.Array(std::move(agents));
+    const auto found = connection.Query(kOwnAgents, params);
+    if (!found.ok()) return found.status();
+    for (int row = 0; row < found->rows(); ++row) {
+      named.own_agents[std::string(found->Bytes(row, 0))] = std::string(found->Bytes(row, 1));
+    }
+  }
+  return named;
+}
+
+Wait WaitForAgent(const TaskRow& row, const Task& task, const Named& named,
+                  const Surroundings& around) {
   const Request& request = task.request;
   if (!request.agent_id.empty()) {
-    if (row.IsNull(kOwnState)) return {"agent", StrCat("there is no agent ", request.agent_id)};
-    if (row.Text(kOwnState) == "busy") {
+    const auto own = named.own_agents.find(request.agent_id);
+    if (own == named.own_agents.end()) {
+      return {"agent", StrCat("there is no agent ", request.agent_id)};
+    }
+    if (own->second == "busy") {
       return {"agent", StrCat(request.agent_id, " works on another task")};
     }
   } else if (row.Int8(kWarm) == 0 && row.Int8(kMade) >= around.agents_per_type) {
@@ -177,12 +224,12 @@ Wait WaitForAgent(const TaskRow& row, const Task& task, const Surroundings& arou
   return {"bridge", "it is about to be taken, unless all bridges have all the work they may"};
 }
 
-Wait WaitOf(const TaskRow& row, const Task& task, const Surroundings& around) {
+Wait WaitOf(const TaskRow& row, const Task& task, const Named& named, const Surroundings& around) {
   const bool settled = task.question && task.question->settled_by;
   switch (task.status) {
     case TaskStatus::kWaiting:
       if (!around.letta.ok()) return {"letta", std::string(MessageOf(around.letta))};
-      return WaitForAgent(row, task, around);
+      return WaitForAgent(row, task, named, around);
     case TaskStatus::kPaused:
       if (task.question && !settled) return {"answer", "a human is asked"};
       if (settled) return {"bridge", "the answer is there; it is about to go on"};
@@ -236,31 +283,30 @@ void FillOrders(const TaskRow& row, v1::Task& proto) {
   }
 }
 
-void FillQuestion(const TaskRow& row, const Question& question, v1::TaskQuestion& proto) {
+void FillQuestion(const Named& named, const Question& question, v1::TaskQuestion& proto) {
   proto.set_request_id(question.request_id.ToString());
   proto.set_settled(question.settled_by.has_value());
-  if (row.IsNull(kQuestion)) return;
-  const std::string text = row.Text(kQuestion);
-  const json::Value payload = json::Value::Checked(text);
+  const auto found = named.questions.find(question.request_id);
+  if (found == named.questions.end()) return;
+  const json::Value payload = json::Value::Checked(found->second);
   proto.set_question(QuestionIn(payload));
   for (std::string& option : OptionsIn(payload)) proto.add_options(std::move(option));
 }
 
-absl::Status Fill(const TaskRow& row, const Surroundings& around, v1::Task& proto) {
-  const auto task = ReadState(row.Text(kState));
-  if (!task.ok()) return task.status();
-  proto.set_task_id(task->id.ToString());
-  proto.set_status(std::string(NameOf(task->status)));
-  proto.set_reason(task->reason);
-  FillRequest(task->request, proto);
+void Fill(const TaskRow& row, const Task& task, const Named& named, const Surroundings& around,
+          v1::Task& proto) {
+  proto.set_task_id(task.id.ToString());
+  proto.set_status(std::string(NameOf(task.status)));
+  proto.set_reason(task.reason);
+  FillRequest(task.request, proto);
   if (!row.IsNull(kRequestedAt)) *proto.mutable_requested_at() = row.Time(kRequestedAt);
-  if (task->session_id) {
-    proto.set_session_id(task->session_id->ToString());
-    proto.set_instance_id(task->instance_id);
-    proto.set_agent_id(task->agent_id);
-    proto.set_conversation_id(task->conversation_id);
+  if (task.session_id) {
+    proto.set_session_id(task.session_id->ToString());
+    proto.set_instance_id(task.instance_id);
+    proto.set_agent_id(task.agent_id);
+    proto.set_conversation_id(task.conversation_id);
   }
-  Wait wait = WaitOf(row, *task, around);
+  Wait wait = WaitOf(row, task, named, around);
   proto.set_waits_for(std::move(wait.what));
   proto.set_waits_detail(std::move(wait.detail));
   if (!row.IsNull(kQueue)) proto.set_queue_position(row.Int8(kQueue));
@@ -269,22 +315,20 @@ absl::Status Fill(const TaskRow& row, const Surroundings& around, v1::Task& prot
     proto.mutable_lease()->set_epoch(row.Int8(kEpoch));
     *proto.mutable_lease()->mutable_expires_at() = row.Time(kExpiresAt);
   }
-  if (!row.IsNull(kCheckpointId)) FillCheckpoint(row, *task, *proto.mutable_checkpoint());
-  if (task->question) FillQuestion(row, *task->question, *proto.mutable_question());
+  if (!row.IsNull(kCheckpointId)) FillCheckpoint(row, task, *proto.mutable_checkpoint());
+  if (task.question) FillQuestion(named, *task.question, *proto.mutable_question());
   FillOrders(row, proto);
   for (const Uuid& session : row.Ids(kSessions)) proto.add_sessions(session.ToString());
-  proto.set_recoveries(task->recoveries);
-  return absl::OkStatus();
+  proto.set_recoveries(task.recoveries);
 }
 
-absl::Status FillSession(const pg::Result& rows, int row, const Surroundings& around,
-                         v1::LettaSession& session) {
-  absl::Status status = Fill(TaskRow(rows, row, 2), around, *session.mutable_task());
-  if (!status.ok()) return status;
+void FillSession(const pg::Result& rows, int row, const Named& named, const Surroundings& around,
+                 v1::LettaSession& session) {
+  Fill(TaskRow(rows, row, 2), named.tasks.at(static_cast<std::size_t>(row)), named, around,
+       *session.mutable_task());
   session.set_session_id(rows.Id(row, 0).ToString());
   session.set_newest(rows.Bool(row, 1));
   session.set_status(session.newest() ? session.task().status() : "failed");
-  return absl::OkStatus();
 }
 
 // A filter that is given must hold something: an empty one never means "all".
@@ -377,9 +421,12 @@ absl::Status ListTasks(pg::Connection& connection, const Surroundings& around,
       .Int8(*limit + 1);
   const auto rows = connection.Query(kList, params);
   if (!rows.ok()) return rows.status();
-  for (int row = 0; row < std::min(rows->rows(), *limit); ++row) {
-    status = Fill(TaskRow(*rows, row, 1), around, *response.add_tasks());
-    if (!status.ok()) return status;
+  const int count = std::min(rows->rows(), *limit);
+  const auto named = ReadNamed(connection, *rows, count, 1);
+  if (!named.ok()) return named.status();
+  for (int row = 0; row < count; ++row) {
+    Fill(TaskRow(*rows, row, 1), named->tasks.at(static_cast<std::size_t>(row)), *named, around,
+         *response.add_tasks());
   }
   if (rows->rows() > *limit) {
     response.set_next_page_token(
@@ -395,7 +442,10 @@ absl::Status ReadTask(pg::Connection& connection, const Surroundings& around, co
   const auto rows = connection.Query(kGet, params);
   if (!rows.ok()) return rows.status();
   if (rows->rows() == 0) return Unknown("TASK_UNKNOWN", "task", task_id, "task_id");
-  return Fill(TaskRow(*rows, 0, 0), around, task);
+  const auto named = ReadNamed(connection, *rows, 1, 0);
+  if (!named.ok()) return named.status();
+  Fill(TaskRow(*rows, 0, 0), named->tasks.at(0), *named, around, task);
+  return absl::OkStatus();
 }
 
 absl::Status ListSessions(pg::Connection& connection, const Surroundings& around,
@@ -422,9 +472,11 @@ absl::Status ListSessions(pg::Connection& connection, const Surroundings& around
   params.Int8(*limit + 1);
   const auto rows = connection.Query(kListSessions, params);
   if (!rows.ok()) return rows.status();
-  for (int row = 0; row < std::min(rows->rows(), *limit); ++row) {
-    status = FillSession(*rows, row, around, *response.add_sessions());
-    if (!status.ok()) return status;
+  const int count = std::min(rows->rows(), *limit);
+  const auto named = ReadNamed(connection, *rows, count, 2);
+  if (!named.ok()) return named.status();
+  for (int row = 0; row < count; ++row) {
+    FillSession(*rows, row, *named, around, *response.add_sessions());
   }
   if (rows->rows() > *limit) {
     response.set_next_page_token(WritePageToken(fingerprint, {.id = rows->Id(*limit - 1, 0)}));
@@ -439,7 +491,10 @@ absl::Status ReadSession(pg::Connection& connection, const Surroundings& around,
   const auto rows = connection.Query(kGetSession, params);
   if (!rows.ok()) return rows.status();
   if (rows->rows() == 0) return Unknown("SESSION_UNKNOWN", "session", id, "session_id");
-  return FillSession(*rows, 0, around, session);
+  const auto named = ReadNamed(connection, *rows, 1, 2);
+  if (!named.ok()) return named.status();
+  FillSession(*rows, 0, *named, around, session);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Uuid> TaskNamed(pg::Connection& connection, const Uuid& id) {

@@ -159,6 +159,23 @@ TEST_CASE("a task that is assigned is in the log, and marked before it comes bac
   CHECK(task.queue_position() == 1);
 }
 
+TEST_CASE(
+    "what PostgreSQL can't read as text is no obstacle to tasks, their causes and their lists") {
+  Api api;
+  v1::AssignTaskRequest request = Api::Assignment();
+  for (const char* context : {R"({"a":"\u0000"})", R"({"a":"\ud800"})"}) {
+    request.mutable_context()->set_text(context);
+    v1::AssignTaskResponse assigned;
+    const absl::Status status = api.agents.Assign(request, assigned);
+    INFO(status);
+    REQUIRE(status.ok());
+    request.set_correlation_id(assigned.task_id());
+  }
+  v1::ListTasksResponse tasks;
+  REQUIRE(ListTasks(*api.Connect(), {}, {}, tasks).ok());
+  CHECK(tasks.tasks_size() == 2);
+}
+
 TEST_CASE("the same assignment by many at once is one task") {
   Api api;
   std::vector<v1::AssignTaskResponse> answers(8);
