@@ -43,7 +43,8 @@ describe('the REST shim', () => {
     const verdict = await new Validator().validate(document);
     assert.ok(verdict.valid, JSON.stringify(verdict.errors, null, 2));
     assert.equal(document.openapi, '3.1.0');
-    for (const path of ['/api/v1/events', '/api/v1/events/{event_id}', '/api/v1/workflows/{workflow_id}']) {
+    for (const path of ['/api/v1/events', '/api/v1/events/{event_id}', '/api/v1/workflows/{workflow_id}', '/api/v1/tasks/{task_id}',
+      '/api/v1/agents/{agent_id}/checkpoints/{checkpoint_id}', '/api/v1/feedback']) {
       assert.ok(document.paths[path].get.summary.length > 5, path);
     }
     assert.ok(document.paths['/api/v1/events'].post);
