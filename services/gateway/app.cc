@@ -30,7 +30,7 @@ struct App::Parts {
         metrics(registry),
         live_metrics(registry),
         upstreams(config.addresses),
-        health_check(ServedBy(Services()), upstreams),
+        health_check(ServedBy(Services()), MinorServices(), upstreams),
         live(upstreams, live_metrics, {.max_connections = config.max_live_connections}) {}
 
   const Config config;

@@ -20,7 +20,7 @@ constexpr absl::Duration kTimeout = absl::Seconds(2);
 
 // "" is the service as a whole.
 constexpr std::string_view kWhole = "";
-constexpr std::string_view kParts[] = {kWhole, "postgresql", "rabbitmq", "outbox"};
+constexpr std::string_view kParts[] = {kWhole, "postgresql", "rabbitmq", "outbox", "letta"};
 
 // Empty for a component that the service does not have.
 std::string_view Word(std::string_view part, const grpc::Status& status,
@@ -40,9 +40,13 @@ std::string_view Word(std::string_view part, const grpc::Status& status,
 // One run: collects the words of all parts of all services.
 class HealthCheck::Round : public std::enable_shared_from_this<HealthCheck::Round> {
  public:
-  Round(const std::set<std::string>& services, absl::AnyInvocable<void(Report) &&> done)
-      : done_(std::move(done)) {
-    for (const std::string& service : services) words_[service][kWhole] = "not_configured";
+  Round(const std::set<std::string>& services, const std::set<std::string>& minor,
+        const Upstreams& upstreams, absl::AnyInvocable<void(Report) &&> done)
+      : minor_(minor), done_(std::move(done)) {
+    for (const std::string& service : services) {
+      if (minor.contains(service) && !upstreams.IsConfigured(service)) continue;
+      words_[service][kWhole] = "not_configured";
+    }
   }
 
   void Start(const std::set<std::string>& services, Upstreams& upstreams) {
@@ -95,7 +99,7 @@ class HealthCheck::Round : public std::enable_shared_from_this<HealthCheck::Roun
     Report report{.serving = true};
     bool degraded = false;
     for (const auto& [service, words] : words_) {
-      report.serving &= words.at(kWhole) == "serving";
+      report.serving &= words.at(kWhole) == "serving" || minor_.contains(service);
       for (const auto& [part, word] : words) degraded |= !word.empty() && word != "serving";
     }
     json::Writer writer(report.json);
@@ -129,6 +133,7 @@ class HealthCheck::Round : public std::enable_shared_from_this<HealthCheck::Roun
     writer.EndObject();
   }
 
+  const std::set<std::string> minor_;
   absl::AnyInvocable<void(Report) &&> done_;
   absl::Mutex mutex_;
   std::size_t missing_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -137,7 +142,8 @@ class HealthCheck::Round : public std::enable_shared_from_this<HealthCheck::Roun
 };
 
 void HealthCheck::Run(absl::AnyInvocable<void(Report) &&> done) const {
-  std::make_shared<Round>(services_, std::move(done))->Start(services_, upstreams_);
+  std::make_shared<Round>(services_, minor_, upstreams_, std::move(done))
+      ->Start(services_, upstreams_);
 }
 
 }  // namespace god33::gateway

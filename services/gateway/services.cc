@@ -1,6 +1,7 @@
 #include "services/gateway/services.h"
 
 #include "base/strings.h"
+#include "god33/letta/v1/letta_bridge.pb.h"
 #include "god33/store/v1/dead_letters.pb.h"
 #include "god33/store/v1/event_store.pb.h"
 #include "god33/store/v1/projection.pb.h"
@@ -21,6 +22,7 @@ const std::vector<const ServiceDescriptor*>& Services() {
       store::v1::ProjectionJob::descriptor()->file()->FindServiceByName("ProjectionService"),
       store::v1::GetRetentionRequest::descriptor()->file()->FindServiceByName("RetentionService"),
       workflow::v1::WorkflowStep::descriptor()->file()->FindServiceByName("WorkflowService"),
+      letta::v1::Task::descriptor()->file()->FindServiceByName("LettaBridgeService"),
   };
   return services;
 }
@@ -38,6 +40,11 @@ std::set<std::string> ServedBy(const std::vector<const ServiceDescriptor*>& serv
     }
   }
   return names;
+}
+
+const std::set<std::string>& MinorServices() {
+  static const std::set<std::string> minor = {"letta-bridge"};
+  return minor;
 }
 
 LiveMethod StreamMethod() {

@@ -20,6 +20,9 @@ const rpc::v1::MethodRule& RuleOf(const google::protobuf::MethodDescriptor& meth
 std::set<std::string> ServedBy(
     const std::vector<const google::protobuf::ServiceDescriptor*>& services);
 
+// Those of them that a plane can be without: it has no address of one, or one is away, and the rest serves.
+const std::set<std::string>& MinorServices();
+
 // The method behind the live route.
 struct LiveMethod {
   std::string service;  // the executable

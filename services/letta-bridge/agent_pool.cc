@@ -50,7 +50,8 @@ constexpr pg::Statement kInsertOwn = {"letta_insert_own", R"sql(
   VALUES ($1::text, $2::text, $3::text, $4::text, 'warm', true, $5::json))sql"};
 
 constexpr pg::Statement kKeep = {"letta_keep_agent", R"sql(
-  UPDATE letta_agents SET agent_id = $2::text, spec = $3::json, changed_at = clock_timestamp()
+  UPDATE letta_agents SET agent_id = $2::text, spec = CASE WHEN own THEN spec ELSE $3::json END,
+    changed_at = clock_timestamp()
   WHERE instance_id = $1::text)sql"};
 
 constexpr pg::Statement kDrop = {"letta_drop_agent", R"sql(

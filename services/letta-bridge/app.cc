@@ -14,6 +14,7 @@
 #include "rpc/server.h"
 #include "services/letta-bridge/reactions.h"
 #include "services/letta-bridge/scheduler.h"
+#include "services/letta-bridge/service.h"
 #include "telemetry/log.h"
 #include "wire/registry.h"
 
@@ -39,10 +40,10 @@ struct App::Parts {
         reaction_metrics(registry),
         factory("letta-bridge", HostName(), payloads, clock, ids),
         pool(config.Database("tasks"), kConnections),
-        reactions({.agent_types = settings.agent_types, .most_on_chain = config.most_delegations},
-                  factory, clock, ids, metrics, [this] {
-                    if (scheduler) scheduler->Wake();
-                  }) {}
+        rules{.agent_types = settings.agent_types, .most_on_chain = config.most_delegations},
+        reactions(rules, factory, clock, ids, metrics, [this] {
+          if (scheduler) scheduler->Wake();
+        }) {}
 
   SystemClock clock;
   TimeOrderedIds ids{clock};
@@ -56,8 +57,10 @@ struct App::Parts {
   reaction::EventFactory factory;
   pg::Pool pool;
   std::unique_ptr<Scheduler> scheduler;
+  HandoffRules rules;
   Reactions reactions;
   std::unique_ptr<reaction::Reactor> reactor;
+  std::unique_ptr<Service> service;
   std::unique_ptr<rpc::OpsServer> ops;
   std::unique_ptr<rpc::Server> server;
 };
@@ -90,15 +93,26 @@ absl::StatusOr<std::unique_ptr<App>> App::Start(const Config& config) {
                                                  .settings = parts->settings},
                                   holder, config.Database("scheduler"), parts->health);
 
-  auto server = rpc::Server::Start(
-      {.listen = config.common.listen, .reflection = config.reflection}, {}, parts->health);
+  Parts& at = *parts;
+  parts->service = std::make_unique<Service>(
+      Service::Parts{.backend = *parts->backend,
+                     .factory = parts->factory,
+                     .clock = parts->clock,
+                     .ids = parts->ids,
+                     .metrics = parts->metrics,
+                     .settings = parts->settings,
+                     .rules = parts->rules,
+                     .letta = [&at] { return at.scheduler->LettaStatus(); }},
+      config.Database("api"));
+  auto server =
+      rpc::Server::Start({.listen = config.common.listen, .reflection = config.reflection},
+                         {parts->service.get()}, parts->health);
   if (!server.ok()) return server.status();
   parts->server = *std::move(server);
 
   const std::vector<std::string> types = Reactions::EventTypes();
-  Parts& at = *parts;
   parts->reactor = std::make_unique<reaction::Reactor>(
-      reaction::Options{.service = "letta-bridge",
+      reaction::Options{.service = kReactionService,
                         .holder = holder,
                         .database = config.Database("reactions"),
                         .broker = config.Broker(),
@@ -117,9 +131,10 @@ absl::StatusOr<std::unique_ptr<App>> App::Start(const Config& config) {
 App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 App::~App() {
+  parts_->service->Stop();
   parts_->server->Stop(absl::Seconds(3));
   parts_->reactor.reset();
-  parts_->scheduler.reset();
+  parts_->scheduler->Stop();
   parts_.reset();
   Log(LogLevel::kInfo, "stopped");
 }

@@ -19,6 +19,9 @@ constexpr pg::Statement kList = {"letta_list_orders", R"sql(
 constexpr pg::Statement kClear = {"letta_clear_order", R"sql(
   DELETE FROM letta_orders WHERE task_id = $1::uuid AND kind = $2::text)sql"};
 
+constexpr pg::Statement kIsOrdered = {"letta_is_ordered", R"sql(
+  SELECT FROM letta_orders WHERE task_id = $1::uuid AND kind = $2::text)sql"};
+
 constexpr pg::Statement kClearAll = {"letta_clear_orders",
                                      "DELETE FROM letta_orders WHERE task_id = $1::uuid"};
 
@@ -74,6 +77,14 @@ absl::Status ClearOrder(pg::Connection& connection, const Uuid& task_id, Order::
   pg::Params params;
   params.Id(task_id).Text(NameOf(kind));
   return connection.Query(kClear, params).status();
+}
+
+absl::StatusOr<bool> IsOrdered(pg::Connection& connection, const Uuid& task_id, Order::Kind kind) {
+  pg::Params params;
+  params.Id(task_id).Text(NameOf(kind));
+  const auto found = connection.Query(kIsOrdered, params);
+  if (!found.ok()) return found.status();
+  return found->rows() > 0;
 }
 
 absl::Status ClearOrders(pg::Connection& connection, const Uuid& task_id) {

@@ -29,6 +29,9 @@ absl::StatusOr<std::vector<Order>> ListOrders(pg::Connection& connection);
 
 absl::Status ClearOrder(pg::Connection& connection, const Uuid& task_id, Order::Kind kind);
 
+// Whether it is noted and not done yet.
+absl::StatusOr<bool> IsOrdered(pg::Connection& connection, const Uuid& task_id, Order::Kind kind);
+
 // All of the task's.
 absl::Status ClearOrders(pg::Connection& connection, const Uuid& task_id);
 

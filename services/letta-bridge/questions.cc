@@ -66,6 +66,21 @@ bool Fits(const std::string& name) {
 
 }  // namespace
 
+std::string QuestionIn(const json::Value& payload) {
+  const std::string question = TextOf(payload, "question");
+  return question.empty() ? TextOf(payload, "message") : question;
+}
+
+std::vector<std::string> OptionsIn(const json::Value& payload) {
+  std::vector<std::string> options;
+  const auto value = payload.Find("options");
+  if (!value || value->kind() != json::Kind::kArray) return options;
+  for (const json::Value option : value->elements()) {
+    if (option.is_string()) options.push_back(option.ToString());
+  }
+  return options;
+}
+
 absl::Status InsertForeignQuestion(pg::Connection& connection, const reaction::Incoming& asked) {
   const event::Envelope& envelope = asked.event.envelope;
   const event::Facts& facts = asked.event.facts;

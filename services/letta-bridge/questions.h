@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/uuid.h"
+#include "json/value.h"
 #include "pg/connection.h"
 #include "reaction/handler.h"
 
@@ -16,6 +17,10 @@ namespace god33::letta {
 
 // A question of an agent that is not the bridge's, in either vocabulary (`question`, or `message`).
 absl::Status InsertForeignQuestion(pg::Connection& connection, const reaction::Incoming& asked);
+
+// What the payload of agent.feedback.requested asks, in either vocabulary, and the answers to choose from.
+std::string QuestionIn(const json::Value& payload);
+std::vector<std::string> OptionsIn(const json::Value& payload);
 
 struct OpenQuestion {
   Uuid request_id;

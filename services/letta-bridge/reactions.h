@@ -8,8 +8,8 @@
 #include "base/ids.h"
 #include "reaction/event_factory.h"
 #include "reaction/handler.h"
+#include "services/letta-bridge/handoff.h"
 #include "services/letta-bridge/metrics.h"
-#include "services/letta-bridge/task.h"
 
 namespace god33::letta {
 
@@ -17,13 +17,8 @@ namespace god33::letta {
 // questions of other agents are listed.
 class Reactions : public reaction::Handler {
  public:
-  struct Options {
-    std::vector<std::string> agent_types;  // that there are agents for, without letta-
-    int most_on_chain = 3;
-  };
-
   // `wake` is called when there may be work to do.
-  Reactions(Options options, const reaction::EventFactory& factory, Clock& clock, IdSource& ids,
+  Reactions(HandoffRules rules, const reaction::EventFactory& factory, Clock& clock, IdSource& ids,
             Metrics& metrics, std::function<void()> wake);
 
   // The types of events that it wants.
@@ -40,7 +35,7 @@ class Reactions : public reaction::Handler {
   absl::StatusOr<sequence::Unit> TakeAnswer(pg::Connection& connection,
                                             const reaction::Incoming& incoming);
 
-  const Options options_;
+  const HandoffRules rules_;
   const reaction::EventFactory& factory_;
   Clock& clock_;
   IdSource& ids_;

@@ -37,7 +37,8 @@ Scheduler::Scheduler(TaskRun::Parts parts, std::string holder, pg::Config databa
       keeper_([this] { KeepLeases(); }),
       thread_([this] { Run(); }) {}
 
-Scheduler::~Scheduler() {
+void Scheduler::Stop() {
+  if (!thread_.joinable()) return;
   stop_.Request();
   wakeup_.Signal();
   thread_.join();
@@ -135,6 +136,11 @@ absl::Status Scheduler::Tick(pg::Connection& connection) {
   return TakeWork(connection);
 }
 
+absl::Status Scheduler::LettaStatus() const {
+  absl::MutexLock lock(&mutex_);
+  return letta_status_;
+}
+
 std::size_t Scheduler::Count() const {
   absl::MutexLock lock(&mutex_);
   return running_.size();
@@ -186,14 +192,16 @@ absl::Status Scheduler::HandOutOrders(pg::Connection& connection) {
       }
     }
     if (is_ours) continue;
-    if (absl::Status status = ObeyUnheld(order); pg::IsTransient(status)) return status;
+    if (absl::Status status = ObeyUnheld(connection, order); pg::IsTransient(status)) return status;
   }
   return absl::OkStatus();
 }
 
 // An order for a task that no bridge works on, if that is so.
-absl::Status Scheduler::ObeyUnheld(const Order& order) {
+absl::Status Scheduler::ObeyUnheld(pg::Connection& of_tick, const Order& order) {
+  std::optional<PooledAgent> freed;
   const auto decision = [&](pg::Connection& connection) -> absl::StatusOr<sequence::Unit> {
+    freed.reset();
     auto task = LockTask(connection, order.task_id);
     if (!task.ok()) return task.status();
     const auto held = IsHeld(connection, order.task_id);
@@ -207,6 +215,14 @@ absl::Status Scheduler::ObeyUnheld(const Order& order) {
       return sequence::Unit();
     TaskEvents events(*std::move(task), parts_.ids);
     if (order.kind == Order::Kind::kCancel && !IsOver(status)) {
+      auto agent = AgentOfTask(connection, order.task_id);
+      if (!agent.ok()) return agent.status();
+      freed = *std::move(agent);
+      const std::optional<Question>& question = events.task().question;
+      if (question && !question->settled_by) {
+        const Uuid request_id = question->request_id;
+        events.Withdraw(request_id, order.asked_by, "the task was cancelled");
+      }
       events.Cancel(order.reason, order.asked_by);
       if (absl::Status returned = ReturnAgent(connection, order.task_id); !returned.ok()) {
         return returned;
@@ -221,7 +237,10 @@ absl::Status Scheduler::ObeyUnheld(const Order& order) {
     if (!cleared.ok()) return cleared;
     return Record(connection, events, parts_.factory);
   };
-  return reaction::Decide(parts_.pool, decision).status();
+  const absl::Status status = reaction::Decide(parts_.pool, decision).status();
+  const bool is_free =
+      status.ok() && freed && !freed->own && !freed->suspect && !freed->agent_id.empty();
+  return is_free ? ResetAgent(of_tick, *freed) : status;
 }
 
 absl::Status Scheduler::SettleDueQuestions(pg::Connection& connection) {
@@ -256,16 +275,16 @@ absl::Status Scheduler::ResetForgottenAgents(pg::Connection& connection) {
   const auto forgotten = ForgottenAgents(connection, kForgotten);
   if (!forgotten.ok()) return forgotten.status();
   for (const PooledAgent& agent : *forgotten) {
-    const auto written = parts_.backend.WriteMemory(agent.agent_id, BlankMemory(agent.agent_type));
-    absl::Status status;
-    if (written.ok()) {
-      status = MakeWarm(connection, agent.agent_id);
-    } else if (absl::IsNotFound(written.status())) {
-      status = DropAgent(connection, agent.instance_id);
-    }
-    if (!status.ok()) return status;
+    if (absl::Status status = ResetAgent(connection, agent); !status.ok()) return status;
   }
   return absl::OkStatus();
+}
+
+absl::Status Scheduler::ResetAgent(pg::Connection& connection, const PooledAgent& agent) {
+  const auto written = parts_.backend.WriteMemory(agent.agent_id, BlankMemory(agent.agent_type));
+  if (written.ok()) return MakeWarm(connection, agent.agent_id);
+  if (!absl::IsNotFound(written.status())) return absl::OkStatus();  // it is tried again
+  return DropAgent(connection, agent.instance_id);
 }
 
 absl::Status Scheduler::TakeWork(pg::Connection& connection) {
@@ -274,6 +293,10 @@ absl::Status Scheduler::TakeWork(pg::Connection& connection) {
   if (!letta_.Allow()) return absl::OkStatus();
   const absl::Status answers = parts_.backend.Check();
   health_.Set("letta", answers.ok(), std::string(MessageOf(answers)));
+  {
+    absl::MutexLock lock(&mutex_);
+    letta_status_ = answers;
+  }
   parts_.metrics.letta_up.Set(answers.ok() ? 1 : 0);
   if (!answers.ok()) {
     letta_.Failed();

@@ -27,11 +27,17 @@ class Scheduler {
  public:
   Scheduler(TaskRun::Parts parts, std::string holder, pg::Config database, rpc::Health& health);
 
-  // Lets go of its tasks, which other bridges then take, and joins all threads.
-  ~Scheduler();
+  ~Scheduler() { Stop(); }
 
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
+
+  // Lets go of its tasks, which other bridges then take, joins all threads, and ends all calls of Letta. Idempotent; for
+  // the thread that destroys it.
+  void Stop();
+
+  // How Letta was when it was last looked at. Any thread.
+  absl::Status LettaStatus() const;
 
   // There may be work. Any thread.
   void Wake() { wakeup_.Signal(); }
@@ -50,9 +56,10 @@ class Scheduler {
   absl::Status Tick(pg::Connection& connection);
   absl::Status Reap(pg::Connection& connection);
   absl::Status HandOutOrders(pg::Connection& connection);
-  absl::Status ObeyUnheld(const Order& order);
+  absl::Status ObeyUnheld(pg::Connection& of_tick, const Order& order);
   absl::Status SettleDueQuestions(pg::Connection& connection);
   absl::Status ResetForgottenAgents(pg::Connection& connection);
+  absl::Status ResetAgent(pg::Connection& connection, const PooledAgent& agent);
   absl::Status TakeWork(pg::Connection& connection);
   absl::StatusOr<ClaimResult> Take(const Uuid& task_id);
   void StartRun(Claim claim);
@@ -63,11 +70,12 @@ class Scheduler {
   const pg::Config database_;
   rpc::Health& health_;
   CircuitBreaker letta_;
-  Stop stop_;
+  god33::Stop stop_;
   Wakeup wakeup_;
 
   mutable absl::Mutex mutex_;
   std::list<Running> running_ ABSL_GUARDED_BY(mutex_);
+  absl::Status letta_status_ ABSL_GUARDED_BY(mutex_);
 
   // Tasks whose work ended early, and when they may be tried again: what fails at once must not fail without a pause.
   struct Pause {

@@ -14,7 +14,7 @@ const OPTION = /^\s*-\S+ .*?(?:=([^\s=]+))? (?:REQUIRED )?\(Env:(\w+)\)/gm;
 
 // Their default depends on the service, or stands for one that a running set gives.
 const OF_THE_SERVICE = new Set(['GOD33_LISTEN', 'GOD33_HTTP_LISTEN', 'GOD33_DATABASE_ROLE', 'RABBITMQ_URL',
-  'DATABASE_URL', 'GOD33_EVENT_STORE_API_ADDR', 'GOD33_EVENT_STORE_MANAGER_ADDR']);
+  'DATABASE_URL', 'GOD33_EVENT_STORE_API_ADDR', 'GOD33_EVENT_STORE_MANAGER_ADDR', 'GOD33_LETTA_BRIDGE_ADDR']);
 
 test('every variable is documented with its default', async () => {
   const documented = new Map([...readFileSync(path.join(ROOT, '.env.example'), 'utf8').matchAll(/^#([A-Z][A-Z0-9_]+)=(.*)$/gm)]

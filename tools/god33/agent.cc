@@ -5,6 +5,7 @@
 #include <string>
 
 #include "tools/god33/agent_view.h"
+#include "tools/god33/agent_work.h"
 #include "tools/god33/api_client.h"
 #include "tools/god33/arguments.h"
 #include "tools/god33/event_view.h"
@@ -158,11 +159,13 @@ void AddEvents(CLI::App& noun, Command& chosen) {
 }  // namespace
 
 void AddAgentCommands(CLI::App& root, Command& chosen) {
-  CLI::App& noun = AddNoun(root, "agent", "The sessions of agents, and their checkpoints");
+  CLI::App& noun =
+      AddNoun(root, "agent", "Agents: their sessions and checkpoints; make one, give it work");
   AddList(noun, chosen);
   AddGet(noun, chosen);
   AddCheckpoints(noun, chosen);
   AddEvents(noun, chosen);
+  AddAgentWork(noun, chosen);
 }
 
 }  // namespace god33::cli

@@ -8,7 +8,7 @@ class App;
 
 namespace god33::cli {
 
-// Adds `agent` with list, get, checkpoints and events. The one on the command line becomes `chosen`.
+// Adds `agent` with list, get, checkpoints, events, create, assign and pool. The one on the command line becomes `chosen`.
 void AddAgentCommands(CLI::App& root, Command& chosen);
 
 }  // namespace god33::cli

@@ -59,6 +59,13 @@ Server EventStoreManager() {
           .where = kVariable};
 }
 
+Server LettaBridge() {
+  constexpr char kVariable[] = "GOD33_LETTA_BRIDGE_ADDR";
+  return {.name = "letta-bridge",
+          .address = Variable(kVariable, "127.0.0.1:50055"),
+          .where = kVariable};
+}
+
 absl::Status ErrorOf(const grpc::Status& status, const Server& server, absl::Duration timeout) {
   if (status.ok()) return absl::OkStatus();
   // The project's services always send details; gRPC itself never does.

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "god33/letta/v1/letta_bridge.grpc.pb.h"
 #include "god33/store/v1/dead_letters.grpc.pb.h"
 #include "god33/store/v1/event_store.grpc.pb.h"
 #include "god33/store/v1/replay.grpc.pb.h"
@@ -38,6 +39,9 @@ Server EventStoreApi(const std::string& address);
 
 // Of GOD33_EVENT_STORE_MANAGER_ADDR.
 Server EventStoreManager();
+
+// Of GOD33_LETTA_BRIDGE_ADDR.
+Server LettaBridge();
 
 // What the user is told of a call that has ended.
 absl::Status ErrorOf(const grpc::Status& status, const Server& server, absl::Duration timeout);
@@ -98,6 +102,9 @@ class ApiClient : public ServiceClient<store::v1::EventStoreService> {
 
 // Asks event-store-manager about dead letters.
 using DeadLetterClient = ServiceClient<store::v1::DeadLetterService>;
+
+// Asks letta-bridge.
+using LettaClient = ServiceClient<letta::v1::LettaBridgeService>;
 
 // Asks event-store-manager about replays.
 using ReplayClient = ServiceClient<store::v1::ReplayService>;

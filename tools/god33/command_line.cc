@@ -10,10 +10,14 @@
 #include "tools/god33/agent.h"
 #include "tools/god33/arguments.h"
 #include "tools/god33/chaos.h"
+#include "tools/god33/checkpoint.h"
 #include "tools/god33/completion.h"
 #include "tools/god33/dlq.h"
 #include "tools/god33/event.h"
 #include "tools/god33/exit_code.h"
+#include "tools/god33/feedback.h"
+#include "tools/god33/letta_session.h"
+#include "tools/god33/letta_task.h"
 #include "tools/god33/projection.h"
 #include "tools/god33/report.h"
 #include "tools/god33/retention.h"
@@ -37,6 +41,8 @@ constexpr char kMore[] =
     "  god33 event schema bmad.workflow.started\n"
     "  god33 workflow list --running\n"
     "  god33 agent list --status active\n"
+    "  god33 task list --status open\n"
+    "  god33 feedback list\n"
     "  god33 dlq list --reason id_conflict\n"
     "  god33 projection verify\n"
     "\n"
@@ -47,6 +53,8 @@ constexpr char kMore[] =
     "  GOD33_EVENT_STORE_API_ADDR    host:port that is asked for events, workflows and agents\n"
     "  GOD33_EVENT_STORE_MANAGER_ADDR  host:port, for dlq, event replay, projection,\n"
     "                                retention\n"
+    "  GOD33_LETTA_BRIDGE_ADDR       host:port, for agent create, assign and pool, task, session,\n"
+    "                                feedback, checkpoint\n"
     "  GOD33_<NAME>_ADDR             host:port of the other services, for `status`\n"
     "  GOD33_OUTPUT                  output format\n"
     "  NO_COLOR                      no color\n"
@@ -92,6 +100,10 @@ void AddCommands(CLI::App& app, Command& chosen) {
   AddEventCommands(app, chosen);
   AddWorkflowCommands(app, chosen);
   AddAgentCommands(app, chosen);
+  AddTaskCommands(app, chosen);
+  AddSessionCommands(app, chosen);
+  AddFeedbackCommands(app, chosen);
+  AddCheckpointCommands(app, chosen);
   AddDeadLetterCommands(app, chosen);
   AddProjectionCommands(app, chosen);
   AddRetentionCommands(app, chosen);

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import {randomUUID} from 'node:crypto';
-import {mkdirSync, writeFileSync} from 'node:fs';
+import {mkdirSync, rmSync, writeFileSync} from 'node:fs';
 import {readFile} from 'node:fs/promises';
 import path from 'node:path';
 import {Publisher} from './bus.mjs';
@@ -33,7 +33,8 @@ export class BridgeSet {
     bridges.rest = new Rest(bridges.services.gateway.rest);
     bridges.database = new Database(set.urls.GOD33_ADMIN_DATABASE_URL);
     bridges.workspace = path.join(set.directory, 'workspace');
-    mkdirSync(bridges.workspace, {recursive: true});
+    rmSync(bridges.workspace, {recursive: true, force: true}); // an earlier run's
+    mkdirSync(bridges.workspace);
     const commands = path.join(set.directory, 'commands.json');
     writeFileSync(commands, JSON.stringify(COMMANDS));
     bridges.environment = {

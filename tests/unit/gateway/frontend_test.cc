@@ -64,7 +64,7 @@ class Gateway {
   Metrics metrics_{registry_};
   LiveMetrics live_metrics_{registry_};
   Live live_{upstreams, live_metrics_, {}};
-  HealthCheck health_{ServedBy(Services()), upstreams};
+  HealthCheck health_{ServedBy(Services()), MinorServices(), upstreams};
   std::unique_ptr<Api> api_;
   Frontend frontend_;
   std::deque<Outcome> outcomes_;

@@ -13,6 +13,7 @@ using grpc::health::v1::HealthCheckResponse;
 
 constexpr char kApi[] = "event-store-api";
 constexpr char kManager[] = "event-store-manager";
+constexpr char kBridge[] = "letta-bridge";  // the minor one
 
 // What a service answers about each of its parts: a status, or an error.
 struct Answers {
@@ -24,7 +25,7 @@ HealthCheck::Report Check(const std::map<std::string, Answers>& services) {
   std::set<std::string> configured;
   for (const auto& [name, answers] : services) configured.insert(name);
   FakeUpstreams upstreams(configured);
-  const HealthCheck check({kApi, kManager}, upstreams);
+  const HealthCheck check({kApi, kManager, kBridge}, {kBridge}, upstreams);
   HealthCheck::Report report;
   check.Run([&report](HealthCheck::Report result) { report = std::move(result); });
   for (auto& [call, done, cancelled] : upstreams.calls) {
@@ -83,11 +84,21 @@ TEST_CASE("a service that can't be reached, or has no address, is unavailable") 
   const Answers away = {.otherwise = grpc::Status(grpc::StatusCode::UNAVAILABLE, "")};
   const auto report = Check({{kManager, away}});
   CHECK_FALSE(report.serving);
-  CHECK(report.json == R"({"status":"unavailable","services":{)"
-                       R"("event-store-api":{"status":"not_configured","components":{}},)"
-                       R"("event-store-manager":{"status":"unreachable",)"
-                       R"("components":{"outbox":"unreachable","postgresql":"unreachable",)"
-                       R"("rabbitmq":"unreachable"}}}})");
+  CHECK(report.json ==
+        R"({"status":"unavailable","services":{)"
+        R"("event-store-api":{"status":"not_configured","components":{}},)"
+        R"("event-store-manager":{"status":"unreachable",)"
+        R"("components":{"letta":"unreachable","outbox":"unreachable","postgresql":"unreachable",)"
+        R"("rabbitmq":"unreachable"}}}})");
+}
+
+TEST_CASE("without a minor service the rest serves, degraded if it should be there") {
+  CHECK(Check({{kApi, kServing}, {kManager, kServing}}).json.find(kBridge) == std::string::npos);
+  const Answers away = {.otherwise = grpc::Status(grpc::StatusCode::UNAVAILABLE, "")};
+  const auto report = Check({{kApi, kServing}, {kManager, kServing}, {kBridge, away}});
+  CHECK(report.serving);
+  CHECK(report.json.find(R"({"status":"degraded")") == 0);
+  CHECK(report.json.find(R"("letta-bridge":{"status":"unreachable")") != std::string::npos);
 }
 
 TEST_CASE("a server that knows no health checking does not say that it serves") {

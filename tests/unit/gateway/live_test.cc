@@ -61,7 +61,7 @@ class Gateway {
   Metrics metrics_{registry_};
   LiveMetrics live_metrics_{registry_};
   GrpcUpstreams upstreams_;
-  HealthCheck health_{{}, upstreams_};
+  HealthCheck health_{{}, {}, upstreams_};
   std::unique_ptr<Api> api_ = *Api::Create(Services(), upstreams_, absl::Seconds(30));
   Live live_;
   const Cors cors_{};
