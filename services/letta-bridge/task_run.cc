@@ -20,9 +20,6 @@ namespace {
 
 constexpr absl::Duration kTick = absl::Seconds(1);
 
-// How long Letta may be away before the session counts as failed.
-constexpr absl::Duration kMostAway = absl::Seconds(10);
-
 constexpr int kMostPlainEnds = 3;
 constexpr int kMostFailures = 3;
 constexpr int kMessagesLookedAt = 20;
