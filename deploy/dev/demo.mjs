@@ -70,7 +70,7 @@ async function ask(workflow, log, planned) {
     note('the model has asked nothing');
     return paused;
   }
-  note(await answer(log.find(handoff, 'agent.feedback.requested'), workflow.id));
+  note(await answer(log.find(handoff, 'agent.feedback.requested')));
   return log.until(handoff, 'agent.letta.task.completed', WITHIN_MS);
 }
 

@@ -18,11 +18,10 @@ async function god33(...args) {
 }
 
 // Answers a question with its first option. Returns how.
-export async function answer({event_id: question, payload: {options}}, workflowId) {
+export async function answer({event_id: question, payload: {options}}) {
   const decision = options?.[0] ?? 'Decide yourself';
-  const response = JSON.stringify({workflow_id: workflowId, request_id: question, decision, rationale: 'We run it already'});
-  await god33('event', 'publish', 'agent.feedback.response', '--correlation-id', question, '--json', response);
-  return `god33 event publish agent.feedback.response --correlation-id ${question}`;
+  await god33('feedback', 'answer', question, decision, '--rationale', 'We run it already');
+  return `god33 feedback answer ${question} '${decision}'`;
 }
 
 // The tree of all that an event has caused.
