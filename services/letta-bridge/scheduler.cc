@@ -218,11 +218,6 @@ absl::Status Scheduler::ObeyUnheld(pg::Connection& of_tick, const Order& order) 
       auto agent = AgentOfTask(connection, order.task_id);
       if (!agent.ok()) return agent.status();
       freed = *std::move(agent);
-      const std::optional<Question>& question = events.task().question;
-      if (question && !question->settled_by) {
-        const Uuid request_id = question->request_id;
-        events.Withdraw(request_id, order.asked_by, "the task was cancelled");
-      }
       events.Cancel(order.reason, order.asked_by);
       if (absl::Status returned = ReturnAgent(connection, order.task_id); !returned.ok()) {
         return returned;
@@ -304,28 +299,36 @@ absl::Status Scheduler::TakeWork(pg::Connection& connection) {
   }
   letta_.Succeeded();
 
-  const auto work = FindWork(connection, kMostLookedAt);
-  if (!work.ok()) return work.status();
+  // Once more for each pool that turned out to have no agent free: behind its tasks there may be others'.
   absl::flat_hash_set<std::string> exhausted;
-  for (const Uuid& task_id : *work) {
-    if (Count() >= most || stop_.requested()) break;
-    const auto pause = pauses_.find(task_id);
-    if (pause != pauses_.end() && pause->second.until > parts_.clock.Now()) continue;
-    auto taken = Take(task_id);
-    if (pg::IsTransient(taken.status())) return taken.status();
-    if (!taken.ok()) {
-      Log(LogLevel::kWarning, "a task can't be taken",
-          {{"task_id", task_id.ToString()}, {"error", MessageOf(taken.status())}});
-      continue;
+  for (std::size_t known = 0; !stop_.requested(); known = exhausted.size()) {
+    const auto work = FindWork(connection, kMostLookedAt, exhausted);
+    if (!work.ok()) return work.status();
+    for (const Uuid& task_id : *work) {
+      if (Count() >= most || stop_.requested()) return absl::OkStatus();
+      absl::Status status = TryTask(connection, task_id, exhausted);
+      if (!status.ok()) return status;
     }
-    if (taken->claim) StartRun(*std::move(taken->claim));
-    if (taken->why != NotClaimed::kNoAgent || taken->claim) continue;
-    if (exhausted.insert(taken->agent_type).second) parts_.metrics.waits_for_agent.Increment();
-    absl::Status noted =
-        NoteWait(connection, task_id, StrCat("a free agent of the type ", taken->agent_type));
-    if (!noted.ok()) return noted;
+    if (exhausted.size() == known) break;
   }
   return absl::OkStatus();
+}
+
+absl::Status Scheduler::TryTask(pg::Connection& connection, const Uuid& task_id,
+                                absl::flat_hash_set<std::string>& exhausted) {
+  const auto pause = pauses_.find(task_id);
+  if (pause != pauses_.end() && pause->second.until > parts_.clock.Now()) return absl::OkStatus();
+  auto taken = Take(task_id);
+  if (pg::IsTransient(taken.status())) return taken.status();
+  if (!taken.ok()) {
+    Log(LogLevel::kWarning, "a task can't be taken",
+        {{"task_id", task_id.ToString()}, {"error", MessageOf(taken.status())}});
+    return absl::OkStatus();
+  }
+  if (taken->claim) StartRun(*std::move(taken->claim));
+  if (taken->pool.empty()) return absl::OkStatus();
+  if (exhausted.insert(taken->pool).second) parts_.metrics.waits_for_agent.Increment();
+  return NoteWait(connection, task_id, StrCat("a free agent of ", taken->pool));
 }
 
 absl::StatusOr<ClaimResult> Scheduler::Take(const Uuid& task_id) {

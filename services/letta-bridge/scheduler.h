@@ -8,6 +8,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/synchronization/mutex.h"
 #include "base/backoff.h"
 #include "base/breaker.h"
@@ -61,6 +62,8 @@ class Scheduler {
   absl::Status ResetForgottenAgents(pg::Connection& connection);
   absl::Status ResetAgent(pg::Connection& connection, const PooledAgent& agent);
   absl::Status TakeWork(pg::Connection& connection);
+  absl::Status TryTask(pg::Connection& connection, const Uuid& task_id,
+                       absl::flat_hash_set<std::string>& exhausted);
   absl::StatusOr<ClaimResult> Take(const Uuid& task_id);
   void StartRun(Claim claim);
   std::size_t Count() const;

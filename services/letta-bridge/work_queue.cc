@@ -13,12 +13,15 @@ namespace {
 constexpr pg::Statement kFind = {"letta_find_work", R"sql(
   SELECT task.task_id
   FROM letta_tasks AS task LEFT JOIN letta_leases AS lease USING (task_id)
+    LEFT JOIN workflow_projects AS owner ON owner.workflow_id = task.workflow_id
   WHERE (task.status IN ('waiting', 'active', 'recovering')
       OR task.status = 'paused' AND (task.ready
         OR EXISTS (SELECT FROM letta_orders AS o WHERE o.task_id = task.task_id AND o.kind = 'resume')))
     AND (lease.task_id IS NULL OR lease.expires_at <= clock_timestamp()
       -- From before the clock was set back.
       OR lease.expires_at > clock_timestamp() + 2 * $2::bigint * interval '1 ms')
+    AND NOT (task.status = 'waiting'
+      AND (task.to_agent || '/' || coalesce(owner.project, '')) = ANY ($3::text[]))
   ORDER BY task.priority DESC, task.deadline NULLS LAST, task.arrival
   LIMIT $1::bigint)sql"};
 
@@ -44,9 +47,12 @@ constexpr pg::Statement kCount = {"letta_count_open", R"sql(
 
 }  // namespace
 
-absl::StatusOr<std::vector<Uuid>> FindWork(pg::Connection& connection, int most) {
+absl::StatusOr<std::vector<Uuid>> FindWork(pg::Connection& connection, int most,
+                                           const absl::flat_hash_set<std::string>& exhausted) {
+  pg::Array pools(pg::Type::kText);
+  for (const std::string& pool : exhausted) pools.Text(pool);
   pg::Params params;
-  params.Int8(most).Int8(absl::ToInt64Milliseconds(kLeaseTime));
+  params.Int8(most).Int8(absl::ToInt64Milliseconds(kLeaseTime)).Array(std::move(pools));
   const auto rows = connection.Query(kFind, params);
   if (!rows.ok()) return rows.status();
   std::vector<Uuid> tasks;
@@ -98,7 +104,9 @@ absl::StatusOr<ClaimResult> ClaimTask(pg::Connection& connection, const Uuid& ta
     return ClaimResult{.why = NotClaimed::kUnknown, .rejected = *std::move(task)};
   }
   if (!agent.ok()) return agent.status();
-  if (!*agent) return ClaimResult{.why = NotClaimed::kNoAgent, .agent_type = request.to_agent};
+  if (!*agent) {
+    return ClaimResult{.why = NotClaimed::kNoAgent, .pool = StrCat(request.to_agent, "/", project)};
+  }
   if (absl::Status noted = NoteWait(connection, task_id, ""); !noted.ok()) return noted;
   return ClaimResult{.claim = Claim{.lease = **std::move(lease),
                                     .task = *std::move(task),

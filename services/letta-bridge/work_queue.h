@@ -17,8 +17,10 @@
 namespace god33::letta {
 
 // Tasks that nobody holds and that something can be done for: that wait to be taken, are to be recovered, or were
-// paused and can go on. The most urgent first: by priority, then by deadline, then as they came. At most `most`.
-absl::StatusOr<std::vector<Uuid>> FindWork(pg::Connection& connection, int most);
+// paused and can go on. The most urgent first: by priority, then by deadline, then as they came. At most `most`, and of
+// those that wait none for the pools (ClaimResult::pool) that are exhausted.
+absl::StatusOr<std::vector<Uuid>> FindWork(pg::Connection& connection, int most,
+                                           const absl::flat_hash_set<std::string>& exhausted);
 
 // A task that was taken, with the agent for it.
 struct Claim {
@@ -42,7 +44,7 @@ struct ClaimResult {
   std::optional<Claim> claim;
   NotClaimed why = NotClaimed::kGone;
   std::optional<Task> rejected;  // locked
-  std::string agent_type;
+  std::string pool;              // that has no agent free: TYPE/PROJECT
 };
 absl::StatusOr<ClaimResult> ClaimTask(pg::Connection& connection, const Uuid& task_id,
                                       const std::string& holder, int agents_per_type,

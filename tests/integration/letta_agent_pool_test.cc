@@ -197,14 +197,23 @@ TEST_CASE("the most urgent tasks come first: by priority, then deadline, then as
   const Uuid third = static_cast<Bridging&>(set).Take(MakeHandoff());
   const Uuid by_deadline =
       static_cast<Bridging&>(set).Take(MakeHandoff(",'deadline':'2999-01-01T00:00:00Z'"));
-  CHECK(*FindWork(*set.connection, 10) == std::vector{first, by_deadline, second, third, last});
-  CHECK(*FindWork(*set.connection, 2) == std::vector{first, by_deadline});
+  CHECK(*FindWork(*set.connection, 10, {}) == std::vector{first, by_deadline, second, third, last});
+  CHECK(*FindWork(*set.connection, 2, {}) == std::vector{first, by_deadline});
   const auto open = CountOpen(*set.connection);
   CHECK(open->waiting == 5);
   CHECK(open->active == 0);
 
   REQUIRE(set.Claim(first, "a")->claim);
-  CHECK(*FindWork(*set.connection, 2) == std::vector{by_deadline, second});
+  CHECK(*FindWork(*set.connection, 2, {}) == std::vector{by_deadline, second});
+}
+
+TEST_CASE("tasks of a pool without a free agent hide no others") {
+  Pooling set;
+  const Uuid first = static_cast<Bridging&>(set).Take(MakeHandoff());
+  const Uuid other = static_cast<Bridging&>(set).Take(MakeHandoff("", {}, "letta-rust-dev"));
+  CHECK(*FindWork(*set.connection, 1, {}) == std::vector{first});
+  CHECK(*FindWork(*set.connection, 1, {StrCat(kType, "/")}) == std::vector{other});
+  CHECK(*FindWork(*set.connection, 1, {StrCat(kType, "/another project")}) == std::vector{first});
 }
 
 TEST_CASE("a task is claimed once, with an agent, or not at all") {
@@ -222,7 +231,7 @@ TEST_CASE("a task is claimed once, with an agent, or not at all") {
   const auto none = set.Claim(other, "b", 1);
   CHECK_FALSE(none->claim);
   CHECK(none->why == NotClaimed::kNoAgent);
-  CHECK(none->agent_type == kType);
+  CHECK(none->pool == StrCat(kType, "/"));
   CHECK(set.Count(StrCat("letta_leases WHERE task_id = '", other.ToString(), "'")) == 0);
 }
 

@@ -110,7 +110,7 @@ TEST_CASE("a lease from before the clock was set back is no lease") {
   REQUIRE(claim->claim);
   set.MustExecute("UPDATE letta_leases SET expires_at = now() + interval '1 h'");
   CHECK_FALSE(*IsHeld(*set.connection, task));
-  CHECK(*FindWork(*set.connection, 10) == std::vector{task});
+  CHECK(*FindWork(*set.connection, 10, {}) == std::vector{task});
   const auto next = set.Claim(task, "b");
   REQUIRE(next.ok());
   REQUIRE(next->claim);
