@@ -64,6 +64,7 @@ spawn() {
     exec /usr/bin/setsid /usr/bin/env --default-signal=INT,QUIT "$@" </dev/null >>"$log" 2>&1
   ) &
   child=$!
+  disown # a server that is killed later, as in the demo, is nothing for this shell to report
   until running "$name" || ! identify "$child"; do nap 0.01; done
 }
 
