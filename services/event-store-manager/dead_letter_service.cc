@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "base/timestamp.h"
+#include "json/text_of.h"
 #include "json/value.h"
 #include "rpc/blocking_call.h"
 #include "services/event-store-manager/dead_letter_query.h"
@@ -45,11 +46,6 @@ std::optional<EditedBody> EditOf(const v1::SendBackDeadLetterRequest& request) {
 // The same error, and what had been done before it.
 absl::Status After(const absl::Status& status, std::int64_t done, std::string_view what) {
   return Prefixed(status, StrCat("after ", done, " were ", what, ": "));
-}
-
-std::string TextOf(const json::Value& properties, std::string_view key) {
-  const auto value = properties.Find(key);
-  return value && value->is_string() ? value->ToString() : std::string();
 }
 
 // As a consumer would be told of the publication's properties.

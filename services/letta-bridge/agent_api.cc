@@ -58,13 +58,6 @@ constexpr absl::Duration kPoolTimeout = absl::Seconds(2);
 
 constexpr std::array<std::string_view, 4> kPriorities = {"low", "normal", "high", "urgent"};
 
-absl::Status FirstOf(std::initializer_list<absl::Status> statuses) {
-  for (const absl::Status& status : statuses) {
-    if (!status.ok()) return status;
-  }
-  return absl::OkStatus();
-}
-
 // letta-python-dev of python-dev or letta-python-dev.
 absl::StatusOr<std::string> ReadType(const std::string& text) {
   const std::string type = text.starts_with(kPrefix) ? text.substr(kPrefix.size()) : text;
@@ -162,11 +155,11 @@ absl::Status Refused(const absl::Status& verdict) {
 absl::StatusOr<AgentApi::Assignment> AgentApi::ReadAssignment(
     const v1::AssignTaskRequest& request) {
   absl::Status status =
-      FirstOf({CheckText("agent_id", request.agent_id(), 1, kMostName),
-               CheckText("task_type", request.task_type(), 0, kMostName),
-               CheckText("description", request.description(), 1, kMostText),
-               CheckText("idempotency_key", request.idempotency_key(), 0, kMostName),
-               CheckText("from_agent", request.from_agent(), 0, kMostAgent)});
+      FirstError({CheckText("agent_id", request.agent_id(), 1, kMostName),
+                  CheckText("task_type", request.task_type(), 0, kMostName),
+                  CheckText("description", request.description(), 1, kMostText),
+                  CheckText("idempotency_key", request.idempotency_key(), 0, kMostName),
+                  CheckText("from_agent", request.from_agent(), 0, kMostAgent)});
   if (!status.ok()) return status;
   const auto cause = ReadIdOrNone("correlation_id", request.correlation_id());
   if (!cause.ok()) return cause.status();
@@ -330,10 +323,10 @@ absl::Status AgentApi::Create(const v1::CreateAgentRequest& request,
   const auto type = ReadType(request.agent_type());
   if (!type.ok()) return type.status();
   absl::Status status =
-      FirstOf({CheckText("name", request.name(), 0, kMostAgent),
-               CheckText("system_prompt", request.system_prompt(), 0, kMostPrompt),
-               CheckText("project_name", request.project_name(), 0, kMostName),
-               CheckText("model", request.model(), 0, kMostName)});
+      FirstError({CheckText("name", request.name(), 0, kMostAgent),
+                  CheckText("system_prompt", request.system_prompt(), 0, kMostPrompt),
+                  CheckText("project_name", request.project_name(), 0, kMostName),
+                  CheckText("model", request.model(), 0, kMostName)});
   if (!status.ok()) return status;
   if (request.mcp_servers_size() > kMostServers) {
     return InvalidField("mcp_servers", StrCat("expected at most ", kMostServers));

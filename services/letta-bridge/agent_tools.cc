@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "json/text_of.h"
 #include "json/value.h"
 
 namespace god33::letta {
@@ -75,11 +76,6 @@ constexpr char kAnyArguments[] = R"json({"type":"object"})json";
 
 absl::Status Wrong(int index, std::string_view what) {
   return InvalidArgument(StrCat("commands[", index, "]", what));
-}
-
-std::string TextOf(const json::Value& object, std::string_view key) {
-  const auto value = object.Find(key);
-  return value && value->is_string() ? value->ToString() : std::string();
 }
 
 bool IsToolName(std::string_view name) {

@@ -31,6 +31,13 @@ std::optional<std::int64_t> Number(std::string_view text) {
 
 }  // namespace
 
+absl::Status FirstError(std::initializer_list<absl::Status> statuses) {
+  for (const absl::Status& status : statuses) {
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Uuid> ReadId(std::string_view field, const std::string& text) {
   if (const auto id = Uuid::Parse(text)) return *id;
   return InvalidField(field, text.empty()

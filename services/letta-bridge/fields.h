@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,9 @@
 // Fields of requests, checked. Errors are INVALID_ARGUMENT and name the field.
 
 namespace god33::letta {
+
+// The first one that is no OK.
+absl::Status FirstError(std::initializer_list<absl::Status> statuses);
 
 absl::StatusOr<Uuid> ReadId(std::string_view field, const std::string& text);
 

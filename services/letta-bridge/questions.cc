@@ -3,6 +3,7 @@
 #include "base/strings.h"
 #include "base/timestamp.h"
 #include "json/text.h"
+#include "json/text_of.h"
 #include "json/value.h"
 
 namespace god33::letta {
@@ -50,11 +51,6 @@ constexpr pg::Statement kDue = {"letta_due_questions", R"sql(
   SELECT request_id, task_id FROM letta_questions
   WHERE status = 'pending' AND answer_by <= clock_timestamp() AND task_id IS NOT NULL
   ORDER BY answer_by LIMIT 20)sql"};
-
-std::string TextOf(const json::Value& object, std::string_view key) {
-  const auto value = object.Find(key);
-  return value && value->is_string() ? value->ToString() : std::string();
-}
 
 std::optional<Uuid> OnlyId(const pg::Result& rows) {
   return rows.rows() == 0 ? std::nullopt : std::optional<Uuid>(rows.Id(0, 0));

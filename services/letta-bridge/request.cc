@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "base/timestamp.h"
+#include "json/text_of.h"
 #include "json/value.h"
 
 namespace god33::letta {
@@ -13,11 +14,6 @@ namespace {
 
 constexpr std::string_view kPrefix = "letta-";
 constexpr std::size_t kMostName = 255;
-
-std::string Text(const json::Value& payload, std::string_view key) {
-  const auto value = payload.Find(key);
-  return value && value->is_string() ? value->ToString() : std::string();
-}
 
 absl::Status Rejected(std::string_view reason, std::string_view detail) {
   return MakeError(absl::StatusCode::kInvalidArgument, reason, detail);
@@ -43,24 +39,24 @@ bool IsForBridge(std::string_view to_agent) {
 }
 
 std::string AgentAskedFor(std::string_view payload) {
-  return Text(json::Value::Checked(payload), "to_agent");
+  return TextOf(json::Value::Checked(payload), "to_agent");
 }
 
 absl::StatusOr<Request> ReadRequest(std::string_view payload,
                                     const std::vector<std::string>& payload_errors) {
   if (!payload_errors.empty()) return Rejected("invalid_payload", payload_errors.front());
   const json::Value fields = json::Value::Checked(payload);
-  const auto workflow = Uuid::Parse(Text(fields, "workflow_id"));
+  const auto workflow = Uuid::Parse(TextOf(fields, "workflow_id"));
   if (!workflow) return Rejected("invalid_payload", "workflow_id: expected a UUID");
 
   Request request{.workflow_id = *workflow,
-                  .from_agent = Text(fields, "from_agent"),
-                  .to_agent = Text(fields, "to_agent"),
-                  .task_type = Text(fields, "task_type"),
-                  .description = Text(fields, "task_description"),
-                  .idempotency_key = Text(fields, "idempotency_key"),
-                  .agent_id = Text(fields, "agent_id")};
-  if (request.description.empty()) request.description = Text(fields, "task");
+                  .from_agent = TextOf(fields, "from_agent"),
+                  .to_agent = TextOf(fields, "to_agent"),
+                  .task_type = TextOf(fields, "task_type"),
+                  .description = TextOf(fields, "task_description"),
+                  .idempotency_key = TextOf(fields, "idempotency_key"),
+                  .agent_id = TextOf(fields, "agent_id")};
+  if (request.description.empty()) request.description = TextOf(fields, "task");
   for (const auto& [field, name] :
        {std::pair("from_agent", &request.from_agent), std::pair("to_agent", &request.to_agent),
         std::pair("idempotency_key", &request.idempotency_key)}) {
@@ -79,7 +75,7 @@ absl::StatusOr<Request> ReadRequest(std::string_view payload,
   if (const auto context = fields.Find("context"); context && context->is_object()) {
     request.context = std::string(context->text());
   }
-  if (const std::string deadline = Text(fields, "deadline"); !deadline.empty()) {
+  if (const std::string deadline = TextOf(fields, "deadline"); !deadline.empty()) {
     const auto time = ParseTimestamp(deadline);
     if (!time.ok()) return Rejected("invalid_payload", "deadline: expected an RFC 3339 time");
     request.deadline = *time;

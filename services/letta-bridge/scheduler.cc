@@ -247,13 +247,14 @@ absl::Status Scheduler::SettleDueQuestions(pg::Connection& connection) {
       const auto pending = LockPending(in, question.request_id, settled_by);
       if (!pending.ok()) return pending.status();
       if (!*pending) return sequence::Unit();
+      // The task before the log, as everybody who appends for it.
+      auto task = LockTask(in, *question.task_id);
+      if (!task.ok()) return task.status();
       // An answer that is in the log, and that nobody has handled yet, was in time.
       if (absl::Status locked = eventlog::LockLog(in); !locked.ok()) return locked;
       const auto answer = FirstAnswer(in, question.request_id);
       if (!answer.ok()) return answer.status();
       if (*answer) return sequence::Unit();
-      auto task = LockTask(in, *question.task_id);
-      if (!task.ok()) return task.status();
       const auto fallback = DefaultOf(in, question.request_id);
       if (!fallback.ok()) return fallback.status();
       TaskEvents events(*std::move(task), parts_.ids);

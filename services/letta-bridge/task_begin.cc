@@ -20,8 +20,6 @@ namespace {
 // How long Letta may be away before the session counts as failed.
 constexpr absl::Duration kMostAway = absl::Seconds(10);
 
-constexpr int kMessagesLookedAt = 50;
-
 std::string SpecJson(const AgentSpec& spec) {
   std::string text;
   json::Writer writer(text);
@@ -268,8 +266,7 @@ absl::Status TaskRun::Attach(const std::string& conversation_id) {
 absl::Status TaskRun::Reattach() {
   const std::string id = conversation_->id();
   const bool call_was_open = !open_calls_.empty();
-  const std::string marker =
-      StrCat("god33/", id_.ToString(), "/", held_.lease().epoch, "/", inputs_);
+  const std::string marker = LastMarker();
   {
     absl::MutexLock lock(&mutex_);
     attached_ = nullptr;

@@ -389,13 +389,6 @@ absl::Status AddSessionStatus(const std::string& status, pg::Params& params) {
                              Clip(status, 40), "\""));
 }
 
-absl::Status First(std::initializer_list<absl::Status> statuses) {
-  for (const absl::Status& status : statuses) {
-    if (!status.ok()) return status;
-  }
-  return absl::OkStatus();
-}
-
 absl::Status Unknown(const char* reason, const char* what, const Uuid& id, const char* field) {
   return MakeError(absl::StatusCode::kNotFound, reason,
                    StrCat("there is no ", what, " ", id.ToString(), " of the bridge's"), field);
@@ -407,9 +400,9 @@ absl::Status ListTasks(pg::Connection& connection, const Surroundings& around,
                        const v1::ListTasksRequest& request, v1::ListTasksResponse& response) {
   pg::Params params;
   absl::Status status =
-      First({AddStatuses(request.status(), params),
-             AddText("agent_type", request.has_agent_type(), request.agent_type(), params),
-             AddId("workflow_id", request.has_workflow_id(), request.workflow_id(), params)});
+      FirstError({AddStatuses(request.status(), params),
+                  AddText("agent_type", request.has_agent_type(), request.agent_type(), params),
+                  AddId("workflow_id", request.has_workflow_id(), request.workflow_id(), params)});
   if (!status.ok()) return status;
   const auto limit = ReadLimit(request.has_limit(), request.limit());
   if (!limit.ok()) return limit.status();
@@ -453,10 +446,10 @@ absl::Status ListSessions(pg::Connection& connection, const Surroundings& around
                           v1::ListLettaSessionsResponse& response) {
   pg::Params params;
   absl::Status status =
-      First({AddSessionStatus(request.status(), params),
-             AddText("agent_type", request.has_agent_type(), request.agent_type(), params),
-             AddId("workflow_id", request.has_workflow_id(), request.workflow_id(), params),
-             AddId("task_id", request.has_task_id(), request.task_id(), params)});
+      FirstError({AddSessionStatus(request.status(), params),
+                  AddText("agent_type", request.has_agent_type(), request.agent_type(), params),
+                  AddId("workflow_id", request.has_workflow_id(), request.workflow_id(), params),
+                  AddId("task_id", request.has_task_id(), request.task_id(), params)});
   if (!status.ok()) return status;
   const auto limit = ReadLimit(request.has_limit(), request.limit());
   if (!limit.ok()) return limit.status();

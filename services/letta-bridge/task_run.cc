@@ -22,7 +22,6 @@ constexpr absl::Duration kTick = absl::Seconds(1);
 
 constexpr int kMostPlainEnds = 3;
 constexpr int kMostFailures = 3;
-constexpr int kMessagesLookedAt = 20;
 
 bool IsLost(const absl::Status& status) {
   return ReasonOf(status) == "LEASE_LOST";
@@ -142,13 +141,16 @@ absl::Status TaskRun::Work() {
 
 // ---- Turns.
 
+std::string TaskRun::LastMarker() const {
+  return StrCat("god33/", id_.ToString(), "/", held_.lease().epoch, "/", inputs_);
+}
+
 absl::Status TaskRun::Send(const std::string& text) {
   ++inputs_;
   ++messages_;
   last_input_ = text;
   last_activity_ = parts_.clock.Now();
-  absl::Status status = conversation_->Send(
-      StrCat("god33/", id_.ToString(), "/", held_.lease().epoch, "/", inputs_), text);
+  absl::Status status = conversation_->Send(LastMarker(), text);
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ? Reattach() : status;
 }
 

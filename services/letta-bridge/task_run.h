@@ -69,6 +69,9 @@ class TaskRun {
   void Halt();
 
  private:
+  // Of the conversation's newest: enough to find the last input and the last whole message.
+  static constexpr int kMessagesLookedAt = 50;
+
   absl::Status Work();
   absl::Status Begin();
   absl::Status BeginFresh();
@@ -81,6 +84,7 @@ class TaskRun {
   absl::Status Attach(const std::string& conversation_id);
   absl::Status Reattach();
 
+  std::string LastMarker() const;  // of the last input
   absl::Status Send(const std::string& text);
   absl::Status Turn();
   absl::Status Border(const TurnFinished& finished);

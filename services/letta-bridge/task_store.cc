@@ -4,6 +4,7 @@
 #include "base/sha256.h"
 #include "base/strings.h"
 #include "base/timestamp.h"
+#include "json/text_of.h"
 #include "json/value.h"
 #include "json/write.h"
 
@@ -73,11 +74,6 @@ absl::Status Update(pg::Connection& connection, const Task& task) {
   if (!updated.ok()) return updated.status();
   if (updated->affected() == 1) return absl::OkStatus();
   return absl::InternalError("a locked task has gone");
-}
-
-std::string TextOf(const json::Value& payload, std::string_view key) {
-  const auto value = payload.Find(key);
-  return value && value->is_string() ? value->ToString() : std::string();
 }
 
 absl::Status InsertCheckpoint(pg::Connection& connection, const Task& task,

@@ -4,6 +4,7 @@
 #include "base/failpoint.h"
 #include "base/strings.h"
 #include "json/text.h"
+#include "json/text_of.h"
 #include "json/value.h"
 #include "json/write.h"
 #include "services/letta-bridge/tool_journal.h"
@@ -13,9 +14,9 @@ namespace {
 
 constexpr std::int64_t kMostSeconds = 366 * 24 * 3600;
 
-std::string TextOf(const json::Value& object, std::string_view key) {
-  const auto value = object.Find(key);
-  return value && value->is_string() ? json::CleanText(value->ToString()) : std::string();
+// What an agent says goes into the database.
+std::string CleanTextOf(const json::Value& object, std::string_view key) {
+  return json::CleanText(TextOf(object, key));
 }
 
 std::vector<std::string> TextsOf(const json::Value& object, std::string_view key) {
@@ -51,15 +52,15 @@ absl::StatusOr<std::string> ReadArtifacts(const json::Value& arguments) {
     if (artifacts->kind() != json::Kind::kArray)
       return InvalidArgument("artifacts: expected a list");
     for (const json::Value artifact : artifacts->elements()) {
-      const std::string path = artifact.is_object() ? TextOf(artifact, "path") : std::string();
+      const std::string path = artifact.is_object() ? CleanTextOf(artifact, "path") : std::string();
       if (path.empty()) return InvalidArgument("artifacts: expected {type, path, status} in each");
       writer.BeginObject();
       writer.Key("type");
-      writer.String(TextOf(artifact, "type"));
+      writer.String(CleanTextOf(artifact, "type"));
       writer.Key("path");
       writer.String(path);
       writer.Key("status");
-      writer.String(TextOf(artifact, "status"));
+      writer.String(CleanTextOf(artifact, "status"));
       writer.EndObject();
     }
   }
@@ -148,11 +149,11 @@ absl::StatusOr<ToolResult> TaskTools::RunJournaled(const ToolCall& call) {
 }
 
 absl::StatusOr<ToolResult> TaskTools::ReportProgress(const json::Value& arguments) {
-  const std::string summary = TextOf(arguments, "summary");
+  const std::string summary = CleanTextOf(arguments, "summary");
   if (summary.empty()) return Missing("summary");
   progress_ = {.summary = summary,
                .files_modified = TextsOf(arguments, "files_modified"),
-               .current_focus = TextOf(arguments, "current_focus"),
+               .current_focus = CleanTextOf(arguments, "current_focus"),
                .next_steps = TextsOf(arguments, "next_steps")};
   absl::Status status = held_.Step([this](pg::Connection&, TaskEvents& events) {
     events.UpdateContext(progress_);
@@ -163,9 +164,9 @@ absl::StatusOr<ToolResult> TaskTools::ReportProgress(const json::Value& argument
 }
 
 ToolResult TaskTools::AskHuman(const json::Value& arguments) {
-  Asked asked{.question = TextOf(arguments, "question"),
+  Asked asked{.question = CleanTextOf(arguments, "question"),
               .options = TextsOf(arguments, "options"),
-              .fallback = TextOf(arguments, "default")};
+              .fallback = CleanTextOf(arguments, "default")};
   if (asked.question.empty()) return Missing("question");
   if (const auto context = arguments.Find("context"); context && !context->is_null()) {
     asked.context = std::string(context->text());
@@ -184,8 +185,8 @@ ToolResult TaskTools::AskHuman(const json::Value& arguments) {
 }
 
 ToolResult TaskTools::CompleteTask(const json::Value& arguments) {
-  Completion completion{.summary = TextOf(arguments, "summary"),
-                        .next_action = TextOf(arguments, "next_action")};
+  Completion completion{.summary = CleanTextOf(arguments, "summary"),
+                        .next_action = CleanTextOf(arguments, "next_action")};
   if (completion.summary.empty()) return Missing("summary");
   auto artifacts = ReadArtifacts(arguments);
   if (!artifacts.ok()) return Wrong(MessageOf(artifacts.status()));
@@ -199,15 +200,15 @@ ToolResult TaskTools::CompleteTask(const json::Value& arguments) {
 }
 
 ToolResult TaskTools::ReportBlocked(const json::Value& arguments) {
-  const std::string reason = TextOf(arguments, "reason");
+  const std::string reason = CleanTextOf(arguments, "reason");
   if (reason.empty()) return Missing("reason");
-  outcome_.blocked = std::pair(reason, TextOf(arguments, "needs"));
+  outcome_.blocked = std::pair(reason, CleanTextOf(arguments, "needs"));
   return {.text = "Noted. End your turn now."};
 }
 
 ToolResult TaskTools::RequestHandoff(const json::Value& arguments) {
-  TurnOutcome::Handoff handoff{.to_agent = TextOf(arguments, "to_agent"),
-                               .description = TextOf(arguments, "task_description"),
+  TurnOutcome::Handoff handoff{.to_agent = CleanTextOf(arguments, "to_agent"),
+                               .description = CleanTextOf(arguments, "task_description"),
                                .context = JsonOf(arguments, "context", json::Kind::kObject)};
   if (handoff.to_agent.empty()) return Missing("to_agent");
   if (handoff.description.empty()) return Missing("task_description");

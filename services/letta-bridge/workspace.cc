@@ -13,6 +13,7 @@
 #include "base/sha256.h"
 #include "base/strings.h"
 #include "json/text.h"
+#include "json/text_of.h"
 #include "json/value.h"
 #include "services/letta-bridge/command.h"
 
@@ -27,11 +28,6 @@ constexpr std::size_t kMostListed = 2000;
 bool IsBelow(const fs::path& path, const fs::path& root) {
   const auto [end, _] = std::mismatch(root.begin(), root.end(), path.begin(), path.end());
   return end == root.end();
-}
-
-std::string Argument(const json::Value& arguments, std::string_view key) {
-  const auto value = arguments.Find(key);
-  return value && value->is_string() ? value->ToString() : std::string();
 }
 
 absl::Status Refused(std::string_view path, std::string_view why) {
@@ -81,7 +77,7 @@ const CommandTool* Workspace::FindCommand(std::string_view name) const {
 
 ToolResult Workspace::Run(const ToolCall& call) const {
   const json::Value arguments = json::Value::Checked(call.arguments);
-  const std::string path = Argument(arguments, "path");
+  const std::string path = TextOf(arguments, "path");
   absl::StatusOr<std::string> text = InvalidArgument(StrCat("there is no tool ", call.name));
   if (call.name == kReadFile) {
     text = ReadFile(path);

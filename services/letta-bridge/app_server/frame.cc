@@ -22,11 +22,6 @@ absl::StatusOr<Frame> Frame::Parse(std::string text) {
   return frame;
 }
 
-std::string TextOf(json::Value object, std::string_view key) {
-  const auto found = object.Find(key);
-  return found && found->is_string() ? found->ToString() : "";
-}
-
 bool IsTrue(json::Value object, std::string_view key) {
   const auto found = object.Find(key);
   return found && found->kind() == json::Kind::kBool && found->ToBool();

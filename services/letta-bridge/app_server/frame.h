@@ -7,6 +7,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
+#include "json/text_of.h"
 #include "json/value.h"
 #include "json/write.h"
 
@@ -50,7 +51,6 @@ class Frame {
 
 // ---- Reading: a member that is missing or of another kind counts as empty.
 
-std::string TextOf(json::Value object, std::string_view key);
 bool IsTrue(json::Value object, std::string_view key);
 std::int64_t IntOf(json::Value object, std::string_view key);
 std::optional<json::Value> ObjectOf(json::Value object, std::string_view key);
